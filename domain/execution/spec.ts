@@ -1,0 +1,39 @@
+// What an execution is told to be, and what a cluster says it sees. Shared by broker, adapters and agents.
+import type { ExecutionId, JobId, ProviderId } from "../ids.ts";
+
+/** Everything a provider needs to run one rental. Times are RFC 3339; memory and disk in MB and GB. */
+export interface ExecutionSpec {
+  readonly id: ExecutionId;
+  readonly jobId: JobId;
+  readonly providerId: ProviderId;
+  readonly kind: "rental";
+  readonly image: string;
+  readonly cpuCores: number;
+  readonly memoryMb: number;
+  readonly diskGb: number;
+  /** UUIDs of the GPUs held, in device order. Empty for CPU-only. */
+  readonly gpuUuids: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** OpenSSH authorized_keys lines. */
+  readonly sshPublicKeys: readonly string[];
+  /** The SSH host key, made by the broker: OpenSSH private key PEM. */
+  readonly sshHostKey: string;
+  readonly deadline: string;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+}
+
+/** Why an execution ended, as its cluster tells it. */
+export const END_CAUSES = ["exited", "start-failed", "killed", "deadline", "demo-stopped", "sandbox-missing"] as const;
+export type EndCause = (typeof END_CAUSES)[number];
+
+/** What a cluster sees of one execution now. */
+export type Observed =
+  | { readonly state: "absent" }
+  | { readonly state: "starting" }
+  | { readonly state: "ready"; readonly endpoint: Endpoint }
+  | { readonly state: "ended"; readonly exitCode: number | null; readonly cause: EndCause; readonly detail: string };

@@ -1,0 +1,136 @@
+// What an agent and the broker say to each other: enrolment, and the heartbeat that is also the long poll.
+import { z } from "zod";
+import { END_CAUSES } from "../domain/execution/spec.ts";
+
+const executionId = z.string().regex(/^exec_[0-9a-z]{26}$/);
+const timestamp = z.iso.datetime({ offset: true });
+
+export const GpuReport = z.strictObject({
+  index: z.int().min(0).max(255),
+  model: z.string().min(1).max(80),
+  uuid: z.string().min(1).max(80),
+  vram_mb: z.int().min(1).max(4_194_304),
+  driver: z.string().max(40).optional(),
+  pci_bus: z.string().max(40).optional(),
+  /** True where the owner said so and no driver was asked. */
+  declared: z.boolean(),
+});
+
+/** The machine as the agent sees it. Memory in MB, disk in GB. */
+export const MachineReport = z.strictObject({
+  hostname: z.string().min(1).max(253),
+  os: z.string().min(1).max(120),
+  architecture: z.string().min(1).max(40),
+  cpu_model: z.string().max(120),
+  cpu_cores: z.int().min(1).max(4096),
+  memory_mb: z.int().min(1).max(268_435_456),
+  disk_gb: z.int().min(1).max(16_777_216),
+  gpus: z.array(GpuReport).max(64),
+  runtime: z.enum(["process", "docker"]),
+  /** False where the runtime has no sandbox: no execution is placed then but for logged-in accounts of a demo. */
+  sandboxed: z.boolean(),
+});
+
+const price = z.string().regex(/^\d{1,6}\.\d{6}$/, "a decimal string with 6 places");
+
+export const Enrol = z.strictObject({
+  token: z.string().min(20).max(200),
+  /** Ed25519 public key, SPKI DER, base64. */
+  public_key: z.string().min(40).max(200),
+  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "lower-case letters, digits and dashes, at most 63"),
+  region: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, "lower-case letters, digits and dashes, at most 32"),
+  /** The address customers reach this machine on. */
+  host: z.string().min(1).max(253),
+  price_per_gpu_hour: price,
+  price_per_cpu_hour: price,
+  agent_version: z.string().min(1).max(40),
+  machine: MachineReport,
+});
+
+export const ExecutionReport = z.discriminatedUnion("state", [
+  z.strictObject({ id: executionId, state: z.literal("starting") }),
+  z.strictObject({
+    id: executionId,
+    state: z.literal("ready"),
+    port: z.int().min(1).max(65535),
+    user: z.string().min(1).max(32),
+  }),
+  z.strictObject({
+    id: executionId,
+    state: z.literal("ended"),
+    exit_code: z.int().nullable(),
+    cause: z.enum(END_CAUSES),
+    detail: z.string().max(2000),
+    ended_at: timestamp,
+  }),
+]);
+export type ExecutionReport = z.infer<typeof ExecutionReport>;
+
+/**
+ * A sign of life. `seq` grows with every beat of one identity, over restarts too; an older one changes nothing.
+ * Executions are all that exist on the machine now, ended ones until the broker no longer wants them.
+ */
+export const Heartbeat = z.strictObject({
+  seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  agent_version: z.string().min(1).max(40),
+  machine: MachineReport,
+  usage: z.strictObject({
+    cpu_percent: z.number().min(0).max(100),
+    memory_used_mb: z.int().min(0),
+    gpus: z
+      .array(
+        z.strictObject({
+          uuid: z.string().min(1).max(80),
+          utilization_percent: z.number().min(0).max(100),
+          memory_used_mb: z.int().min(0),
+        }),
+      )
+      .max(64),
+  }),
+  executions: z.array(ExecutionReport).max(1024),
+  /** The `generation` of the desired set this report already acts on; 0 before the first answer. */
+  generation: z.int().min(0),
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/** What should run here now, all of it. What is not in `executions` is to be stopped and forgotten. */
+export const HeartbeatAnswer = z.strictObject({
+  now: timestamp,
+  generation: z.int().min(0),
+  executions: z.array(
+    z.strictObject({
+      id: executionId,
+      job_id: z.string(),
+      provider_id: z.string(),
+      kind: z.literal("rental"),
+      image: z.string(),
+      cpu_cores: z.int(),
+      memory_mb: z.int(),
+      disk_gb: z.int(),
+      gpu_uuids: z.array(z.string()),
+      env: z.record(z.string(), z.string()),
+      ssh_public_keys: z.array(z.string()),
+      /** OpenSSH private key PEM of the execution's SSH host key. */
+      ssh_host_key: z.string(),
+      deadline: timestamp,
+    }),
+  ),
+});
+export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
+
+/** Headers of a signed request. */
+export const SIGNATURE_HEADERS = {
+  time: "x-berth-time",
+  sequence: "x-berth-sequence",
+  signature: "x-berth-signature",
+} as const;
+
+/**
+ * The bytes that are signed (Ed25519, base64 in `x-berth-signature`): one line each, joined by "\n".
+ * @param path with its query, as sent
+ * @param time RFC 3339, as in `x-berth-time`
+ * @param bodyHash SHA-256 of the raw body, lower-case hex
+ */
+export function signedText(method: string, path: string, time: string, sequence: number, bodyHash: string): string {
+  return ["berth-signature-1", method.toUpperCase(), path, time, String(sequence), bodyHash].join("\n");
+}
