@@ -36,4 +36,4 @@ export type Observed =
   | { readonly state: "absent" }
   | { readonly state: "starting" }
   | { readonly state: "ready"; readonly endpoint: Endpoint }
-  | { readonly state: "ended"; readonly exitCode: number | null; readonly cause: EndCause; readonly detail: string };
+  | { readonly state: "ended"; readonly exitCode: number | null; readonly cause: EndCause; readonly detail: string; readonly endedAt: Date };

@@ -1,0 +1,143 @@
+// The decision of a reconcile: from what is wanted and what is seen to one action and at most one event.
+import { billedSeconds } from "../money/charge.ts";
+import type { ReasonCode } from "../job/reasons.ts";
+import type { EndCause, Observed } from "./spec.ts";
+import { type ExecutionEvent, type ExecutionStatus, isLive } from "./state.ts";
+
+/** How long an execution may take from its application to answering. */
+export const START_TIMEOUT_MS = 5 * 60_000;
+/** How long a running execution may be out of reach before it is given up. */
+export const UNREACHABLE_GRACE_MS = 10 * 60_000;
+/** How long a stop may wait for the provider to confirm. */
+export const STOP_GRACE_MS = 10 * 60_000;
+/** A running rental is looked at, and booked, at least this often. */
+export const BOOK_EVERY_MS = 10 * 60_000;
+/** While something is under way, it is looked at again this soon even if nobody rings. */
+export const BUSY_AGAIN_MS = 5_000;
+
+export interface ExecutionSnapshot {
+  readonly status: ExecutionStatus;
+  readonly desired: "run" | "stop";
+  /** why it should stop; null while it should run */
+  readonly stopReason: ReasonCode | null;
+  /** when the stop was asked for; null while it should run */
+  readonly stopRequestedAt: Date | null;
+  readonly createdAt: Date;
+  readonly appliedAt: Date | null;
+  readonly startedAt: Date | null;
+  readonly expiresAt: Date | null;
+  /** since when the provider is offline; null while it is heard */
+  readonly silentSince: Date | null;
+  /** true once the provider is suspended or removed: nothing new starts there */
+  readonly providerGone: boolean;
+}
+
+export interface Plan {
+  readonly act: "apply" | "remove" | "none";
+  readonly event: ExecutionEvent | null;
+  /** why it ends, where the event ends it or asks for its end */
+  readonly reason: ReasonCode | null;
+  /** the end of what is billed, where the event ends it */
+  readonly endedAt: Date | null;
+  /** when to look again without a ring; null where there is nothing to wait for */
+  readonly againAt: Date | null;
+}
+
+const CAUSES = {
+  exited: "ended-by-itself",
+  "start-failed": "start-failed",
+  killed: "killed",
+  deadline: "expired",
+  "demo-stopped": "demo-stopped",
+  "sandbox-missing": "sandbox-missing",
+} as const satisfies Record<EndCause, ReasonCode>;
+
+/**
+ * Decides what to do about one execution. Pure; safe to ask twice.
+ * @param now the database's time
+ */
+export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: Date): Plan {
+  if (!isLive(seen.status)) return plan(observed.state === "absent" ? "none" : "remove", null);
+  const due = seen.expiresAt !== null && now >= seen.expiresAt;
+  const stop = seen.desired === "stop" || due;
+  const stopReason: ReasonCode = seen.desired === "stop" ? (seen.stopReason ?? "stopped-by-customer") : "expired";
+  const stopAt = earliest(now, seen.stopRequestedAt, seen.expiresAt);
+
+  switch (seen.status) {
+    case "scheduled":
+      if (stop) return plan("remove", "stopRequested", stopReason, stopAt);
+      if (seen.providerGone || seen.silentSince) return plan("remove", "providerLost", "provider-silent", now);
+      if (isOver(now, seen.createdAt, START_TIMEOUT_MS)) return plan("remove", "gaveUp", "start-timeout", now);
+      return plan("apply", "applied", null, null, after(now, BUSY_AGAIN_MS));
+
+    case "starting":
+      if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (observed.state === "ready") return plan("none", "ready", null, null, after(now, BUSY_AGAIN_MS));
+      if (observed.state === "ended") return endedPlan(observed, now);
+      if (seen.silentSince) return plan("remove", "heartbeatLost", "provider-silent", now);
+      if (isOver(now, seen.appliedAt ?? seen.createdAt, START_TIMEOUT_MS))
+        return plan("remove", "gaveUp", "start-timeout", now);
+      return plan("apply", null, null, null, after(now, BUSY_AGAIN_MS));
+
+    case "running":
+      if (observed.state === "ended") return endedPlan(observed, earliest(now, stop ? stopAt : null, seen.expiresAt));
+      if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (seen.silentSince) return plan("none", "heartbeatLost", null, null, after(seen.silentSince, UNREACHABLE_GRACE_MS));
+      if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
+      return plan("none", null, null, null, earliest(after(now, BOOK_EVERY_MS), seen.expiresAt));
+
+    case "unreachable":
+      if (observed.state === "ended") return endedPlan(observed, earliest(now, seen.silentSince, seen.expiresAt));
+      if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (!seen.silentSince) {
+        if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
+        return plan("none", "heartbeatSeen", null, null, after(now, BUSY_AGAIN_MS));
+      }
+      if (isOver(now, seen.silentSince, UNREACHABLE_GRACE_MS))
+        return plan("remove", "graceOver", "provider-lost", seen.silentSince);
+      return plan("none", null, null, null, earliest(after(seen.silentSince, UNREACHABLE_GRACE_MS), seen.expiresAt));
+
+    default: {
+      // stopping: the end of what is billed was the wish to stop, or the last sign of life before it
+      const endedAt = earliest(stopAt, seen.silentSince);
+      if (observed.state === "absent" && !seen.silentSince) return plan("none", "gone", stopReason, endedAt);
+      if (observed.state === "ended") return plan("remove", "ended", stopReason, endedAt);
+      if (isOver(now, stopAt, STOP_GRACE_MS)) return plan("remove", "graceOver", stopReason, endedAt);
+      return plan("remove", null, null, null, after(now, BUSY_AGAIN_MS));
+    }
+  }
+}
+
+/** Seconds a customer pays for so far. */
+export function runningSeconds(startedAt: Date | null, until: Date, outageMs: number): number {
+  return startedAt ? billedSeconds(startedAt, until, outageMs) : 0;
+}
+
+function endedPlan(observed: Extract<Observed, { state: "ended" }>, latest: Date): Plan {
+  // A provider may only shorten what it is paid for: its own word about the end never lengthens the bill.
+  const endedAt = earliest(latest, observed.endedAt);
+  const clean = observed.cause === "exited" && observed.exitCode === 0;
+  return plan("remove", clean ? "succeeded" : "ended", CAUSES[observed.cause], endedAt);
+}
+
+function plan(
+  act: Plan["act"],
+  event: ExecutionEvent | null,
+  reason: ReasonCode | null = null,
+  endedAt: Date | null = null,
+  againAt: Date | null = null,
+): Plan {
+  return { act, event, reason, endedAt, againAt };
+}
+
+function after(from: Date, ms: number): Date {
+  return new Date(from.getTime() + ms);
+}
+
+function isOver(now: Date, since: Date, ms: number): boolean {
+  return now.getTime() - since.getTime() >= ms;
+}
+
+function earliest(first: Date, ...others: readonly (Date | null)[]): Date {
+  return others.reduce<Date>((min, at) => (at && at < min ? at : min), first);
+}

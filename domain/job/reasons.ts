@@ -1,0 +1,66 @@
+// Every end has a reason a person can act on: sentence, whose fault, remedy.
+
+export const FAULTS = ["customer", "provider", "broker", "nobody"] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** What ended a job, or what keeps it waiting. */
+export const REASONS = {
+  "stopped-by-customer": {
+    sentence: "You stopped it.",
+    fault: "nobody",
+    remedy: "Rent again whenever you like; the storage ended with the rental.",
+  },
+  expired: {
+    sentence: "The time that was paid for is over.",
+    fault: "nobody",
+    remedy: "Extend before the end next time; warnings come 15 and 5 minutes before.",
+  },
+  "ended-by-itself": {
+    sentence: "The execution ended on its own.",
+    fault: "customer",
+    remedy: "Look at the logs, then rent again.",
+  },
+  "start-failed": {
+    sentence: "The provider could not start it.",
+    fault: "provider",
+    remedy: "Nothing was charged. Rent from another provider.",
+  },
+  "start-timeout": {
+    sentence: "The provider did not bring it up in time.",
+    fault: "provider",
+    remedy: "Nothing was charged. Rent from another provider.",
+  },
+  "provider-silent": {
+    sentence: "The provider fell silent before it was running, and no other offer at this price was free.",
+    fault: "provider",
+    remedy: "Nothing was charged. Rent from another provider.",
+  },
+  "provider-lost": {
+    sentence: "The provider stayed out of reach for over ten minutes.",
+    fault: "provider",
+    remedy: "Charging ended at its last sign of life. Rent from another provider.",
+  },
+  "gone-from-provider": {
+    sentence: "It vanished from the provider.",
+    fault: "provider",
+    remedy: "Charging ended when that was seen. Rent from another provider.",
+  },
+  killed: {
+    sentence: "It was killed on the provider.",
+    fault: "provider",
+    remedy: "Charging ended when that was seen. Rent from another provider.",
+  },
+  "sandbox-missing": {
+    sentence: "The provider has no sandbox, and an anonymous account may not run without one.",
+    fault: "provider",
+    remedy: "Log in with a wallet, or rent from a provider with a sandbox.",
+  },
+  "demo-stopped": {
+    sentence: "The demo was stopped, and its executions with it.",
+    fault: "broker",
+    remedy: "Nothing is charged after the last sign of life. Rent again.",
+  },
+} as const satisfies Record<string, { sentence: string; fault: Fault; remedy: string }>;
+
+export type ReasonCode = keyof typeof REASONS;
+export const REASON_CODES = Object.keys(REASONS).filter((code): code is ReasonCode => code in REASONS);

@@ -1,0 +1,28 @@
+// What a renter asks for, in the units that everything behind the wire uses.
+import type { ProviderId } from "../ids.ts";
+
+/** The longest a rental may last, extensions included. */
+export const MAX_RENTAL_HOURS = 720;
+
+/** Extra cores, memory and disk that come with each GPU where the wish names none. */
+export const DEFAULT_CORES_PER_GPU = 4;
+export const DEFAULT_MEMORY_GB_PER_GPU = 16;
+export const DEFAULT_DISK_GB_PER_GPU = 50;
+
+export interface RentWish {
+  readonly name: string;
+  readonly providerId: ProviderId | null;
+  /** GPU model as offers name it, null for any (or none, where gpuCount is 0) */
+  readonly gpuModel: string | null;
+  readonly gpuCount: number;
+  readonly cpuCores: number;
+  readonly memoryGb: number;
+  readonly diskGb: number;
+  readonly hours: number;
+  /** the highest rate accepted, micro-USD per hour; null for any */
+  readonly maxRate: bigint | null;
+  readonly image: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** OpenSSH public keys that may log in */
+  readonly sshPublicKeys: readonly string[];
+}
