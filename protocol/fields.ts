@@ -1,0 +1,55 @@
+// The fields that many operations share. Query strings stay strings on the wire and are parsed, never coerced.
+import { z } from "zod";
+import { ID_PREFIXES, type Id, type IdPrefix, isId } from "../domain/ids.ts";
+import { parseMicros } from "../domain/money/micros.ts";
+
+export function idField<P extends IdPrefix>(prefix: P) {
+  return z.custom<Id<P>>((value) => typeof value === "string" && isId(prefix, value), `an id that starts with ${prefix}_`);
+}
+/** For schemas of documents: custom checks have no JSON Schema of their own. */
+export const ID_PATTERN = `^(${ID_PREFIXES.join("|")})_[0-7][0-9a-hjkmnp-tv-z]{25}$`;
+
+export const Time = z.iso.datetime({ offset: true });
+
+/** USD as a decimal string with 6 places. */
+export const Money = z.string().regex(/^-?\d{1,12}\.\d{6}$/, "a decimal string with 6 places, such as 0.389000");
+
+/** USD as a decimal string with 6 places, read as micro-USD; not negative. */
+export const Micros = z
+  .string()
+  .regex(/^\d{1,9}\.\d{6}$/, "a decimal string with 6 places, such as 0.389000")
+  .transform((text) => parseMicros(text) ?? 0n);
+
+/** An Ethereum address; kept in lower case everywhere. */
+export const Address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, "an address: 0x and 40 hexadecimal digits")
+  .transform((text) => text.toLowerCase());
+
+export const AddressView = z.string().regex(/^0x[0-9a-f]{40}$/);
+
+/** Text that a person reads: no control characters, trimmed. */
+export function text(max: number) {
+  return z
+    .string()
+    .trim()
+    .min(1, "must not be empty")
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, "must not contain control characters");
+}
+
+/** A whole number in a query string. */
+export function queryInt(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+}
+
+export const Cursor = z
+  .string()
+  .max(400)
+  .regex(/^[A-Za-z0-9_-]+$/, "a next_cursor from an earlier reply");
+
+export const Page = { limit: queryInt(1, 100).optional(), cursor: Cursor.optional() };

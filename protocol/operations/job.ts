@@ -1,0 +1,141 @@
+// Jobs: rent, estimate, look, extend, stop; and the money they cost.
+import { z } from "zod";
+import {
+  DEFAULT_CORES_PER_GPU,
+  DEFAULT_DISK_GB_PER_GPU,
+  DEFAULT_MEMORY_GB_PER_GPU,
+  MAX_RENTAL_HOURS,
+} from "../../domain/job/wish.ts";
+import { RENTAL_STATUSES } from "../../domain/job/status.ts";
+import { idField, Micros, Page, text } from "../fields.ts";
+import { operation } from "../operation.ts";
+import { BillingView, EntriesView, EstimateView, EventView, JobsView, JobView } from "../views.ts";
+
+const MAX_ENV_BYTES = 32 * 1024;
+
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable name");
+const Env = z
+  .record(EnvName, z.string().max(MAX_ENV_BYTES).regex(/^[^\0]*$/, "must not contain NUL"))
+  .refine((env) => Object.keys(env).length <= 64, "at most 64 variables")
+  .refine((env) => Object.entries(env).reduce((n, [k, v]) => n + k.length + v.length, 0) <= MAX_ENV_BYTES, "at most 32 KiB in all")
+  .refine((env) => !Object.keys(env).some((name) => name.startsWith("BERTH_")), "names that start with BERTH_ are ours");
+
+/** A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU. */
+export const RentalBody = z
+  .strictObject({
+    kind: z.literal("rental"),
+    name: text(80).optional(),
+    provider_id: idField("prov").optional(),
+    gpu_type: text(80).optional(),
+    gpu_count: z.int().min(0).max(64).default(1),
+    image: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$/, "an image reference")
+      .default("ubuntu:24.04"),
+    cpu_cores: z.int().min(1).max(512).optional(),
+    memory_gb: z.int().min(1).max(4096).optional(),
+    storage_gb: z.int().min(1).max(65_536).optional(),
+    duration_hours: z.int().min(1).max(MAX_RENTAL_HOURS),
+    max_price: Micros.optional(),
+    ssh_public_key: z.string().min(1).max(16_384).optional(),
+    env: Env.default({}),
+  })
+  .refine((body) => body.gpu_count > 0 || !body.gpu_type, { path: ["gpu_type"], message: "a CPU-only rental has no gpu_type" })
+  .refine((body) => body.gpu_count === 0 || body.gpu_type || body.provider_id, {
+    path: ["gpu_type"],
+    message: "name a gpu_type or a provider_id",
+  })
+  .transform((body) => {
+    const per = Math.max(1, body.gpu_count);
+    return {
+      ...body,
+      cpu_cores: body.cpu_cores ?? per * DEFAULT_CORES_PER_GPU,
+      memory_gb: body.memory_gb ?? per * DEFAULT_MEMORY_GB_PER_GPU,
+      storage_gb: body.storage_gb ?? per * DEFAULT_DISK_GB_PER_GPU,
+    };
+  });
+export type RentalBody = z.infer<typeof RentalBody>;
+
+const jobParams = z.strictObject({ id: idField("job") });
+
+export const jobOperations = {
+  createJob: operation({
+    method: "POST",
+    path: "/jobs",
+    summary: "Rent: one atomic step; never sold twice",
+    access: "jobs",
+    status: 201,
+    idempotent: true,
+    body: RentalBody,
+    response: JobView,
+  }),
+  estimateJob: operation({
+    method: "POST",
+    path: "/jobs/estimate",
+    summary: "What the same body would cost, and what would be chosen",
+    access: "public",
+    body: RentalBody,
+    response: EstimateView,
+  }),
+  listJobs: operation({
+    method: "GET",
+    path: "/jobs",
+    summary: "Your jobs, newest first",
+    access: "read",
+    query: z.strictObject({ status: z.enum(RENTAL_STATUSES).optional(), ...Page }),
+    response: JobsView,
+  }),
+  getJob: operation({
+    method: "GET",
+    path: "/jobs/:id",
+    summary: "One of your jobs",
+    access: "read",
+    params: jobParams,
+    response: JobView,
+  }),
+  stopJob: operation({
+    method: "DELETE",
+    path: "/jobs/:id",
+    summary: "Stop; storage ends with the rental. Stopping twice is stopping once",
+    access: "jobs",
+    params: jobParams,
+    response: JobView,
+  }),
+  extendJob: operation({
+    method: "POST",
+    path: "/jobs/:id/extend",
+    summary: "Hold more hours at the job's frozen rate",
+    access: "jobs",
+    idempotent: true,
+    params: jobParams,
+    body: z.strictObject({ hours: z.int().min(1).max(MAX_RENTAL_HOURS) }),
+    response: JobView,
+  }),
+  listJobEvents: operation({
+    method: "GET",
+    path: "/jobs/:id/events",
+    summary: "What happened, oldest first; as server-sent events with Accept: text/event-stream and Last-Event-ID",
+    access: "read",
+    params: jobParams,
+    query: z.strictObject({ ...Page }),
+    response: z.strictObject({ events: z.array(EventView), count: z.int(), next_cursor: z.string().nullable() }),
+  }),
+  getBilling: operation({
+    method: "GET",
+    path: "/billing",
+    summary: "Your balance: available, promotion in it, held, spent, earned",
+    access: "read",
+    response: z.strictObject({ ...BillingView.shape, ...EntriesView.shape }),
+    query: z.strictObject({ ...Page }),
+  }),
+  listEntries: operation({
+    method: "GET",
+    path: "/billing/entries",
+    summary: "Your entries in the ledger, newest first",
+    access: "read",
+    query: z.strictObject({ job_id: idField("job").optional(), ...Page }),
+    response: EntriesView,
+  }),
+};

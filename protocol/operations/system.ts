@@ -1,0 +1,31 @@
+// Whether the broker is alive and ready, at the root.
+import { z } from "zod";
+import { operation } from "../operation.ts";
+
+export const systemOperations = {
+  health: operation({
+    method: "GET",
+    path: "root:/health",
+    summary: "Alive: version, uptime, counts",
+    access: "public",
+    response: z.strictObject({
+      status: z.enum(["ok", "degraded"]),
+      version: z.string(),
+      uptimeSeconds: z.int(),
+      activeDeployments: z.int(),
+      totalDeployments: z.int(),
+      failedDeployments: z.int(),
+    }),
+  }),
+  ready: operation({
+    method: "GET",
+    path: "root:/ready",
+    summary: "Ready: the database answers; queue and worker show as degraded",
+    access: "public",
+    response: z.strictObject({
+      status: z.enum(["ready", "degraded"]),
+      database: z.literal("ok"),
+      worker: z.enum(["ok", "away"]),
+    }),
+  }),
+};
