@@ -1,0 +1,43 @@
+// Four kinds of tests: pure ones, components, real processes, and everything that stands on a real PostgreSQL.
+import { defineConfig } from "vitest/config";
+
+const TESTS = "**/*.test.{ts,tsx}";
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    restoreMocks: true,
+    unstubEnvs: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["domain", "protocol", "components", "app", "agent", "cli"].map((folder) => `${folder}/${TESTS}`),
+          testTimeout: 15_000,
+          hookTimeout: 15_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "scripts",
+          include: [`scripts/${TESTS}`],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["server", "web", "worker", "drizzle"].map((folder) => `${folder}/${TESTS}`),
+          globalSetup: ["./server/testing/global-setup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
