@@ -1,0 +1,123 @@
+// What customers asked for, its runs, and the money set aside for it.
+import { sql } from "drizzle-orm";
+import { bigint, boolean, check, index, integer, jsonb, pgTable, text } from "drizzle-orm/pg-core";
+import type { EndCause } from "../../domain/execution/spec.ts";
+import type { ExecutionStatus } from "../../domain/execution/state.ts";
+import type { ReasonCode } from "../../domain/job/reasons.ts";
+import { accounts } from "./account.ts";
+import { id, instant, micros } from "./columns.ts";
+import { providers } from "./provider.ts";
+
+export const jobs = pgTable(
+  "jobs",
+  {
+    id: id("job")("id").primaryKey(),
+    account: text("account")
+      .notNull()
+      .references(() => accounts.address),
+    kind: text("kind").$type<"rental">().notNull(),
+    name: text("name").notNull(),
+    /** the newest execution; earlier ones failed before running */
+    executionId: id("exec")("execution_id").notNull(),
+    /** the wish named this provider: it is never placed elsewhere */
+    pinned: boolean("pinned").notNull(),
+    anonymous: boolean("anonymous").notNull(),
+    gpuModel: text("gpu_model"),
+    gpuCount: integer("gpu_count").notNull(),
+    cpuCores: integer("cpu_cores").notNull(),
+    memoryGb: integer("memory_gb").notNull(),
+    diskGb: integer("disk_gb").notNull(),
+    image: text("image").notNull(),
+    hours: integer("hours").notNull(),
+    /** micro-USD per hour, frozen */
+    rate: micros("rate").notNull(),
+    sealedEnv: text("sealed_env").notNull(),
+    sshPublicKeys: jsonb("ssh_public_keys").$type<readonly string[]>().notNull(),
+    sealedHostKey: text("sealed_host_key").notNull(),
+    hostKeyPublic: text("host_key_public").notNull(),
+    hostKeyFingerprint: text("host_key_fingerprint").notNull(),
+    /** minutes before the end that were warned about already */
+    warnedMinutes: integer("warned_minutes"),
+    reason: text("reason").$type<ReasonCode>(),
+    createdAt: instant("created_at").notNull(),
+    /** when the job got its end and its money was settled */
+    settledAt: instant("settled_at"),
+  },
+  (t) => [
+    index("jobs_account").on(t.account, t.id),
+    check("jobs_hours", sql`${t.hours} between 1 and 720`),
+    check("jobs_rate", sql`${t.rate} >= 0`),
+  ],
+);
+
+export const executions = pgTable(
+  "executions",
+  {
+    id: id("exec")("id").primaryKey(),
+    jobId: id("job")("job_id")
+      .notNull()
+      .references(() => jobs.id),
+    providerId: id("prov")("provider_id")
+      .notNull()
+      .references(() => providers.id),
+    attempt: integer("attempt").notNull(),
+    /** guards every write: zero rows written means that somebody was faster */
+    version: integer("version").notNull().default(0),
+    // desired
+    desired: text("desired").$type<"run" | "stop">().notNull(),
+    stopReason: text("stop_reason").$type<ReasonCode>(),
+    stopRequestedAt: instant("stop_requested_at"),
+    // observed
+    status: text("status").$type<ExecutionStatus>().notNull(),
+    endpointHost: text("endpoint_host"),
+    endpointPort: integer("endpoint_port"),
+    endpointUser: text("endpoint_user"),
+    exitCode: integer("exit_code"),
+    endCause: text("end_cause").$type<EndCause>(),
+    reason: text("reason").$type<ReasonCode>(),
+    // what it holds besides GPUs
+    cpuCores: integer("cpu_cores").notNull(),
+    memoryGb: integer("memory_gb").notNull(),
+    diskGb: integer("disk_gb").notNull(),
+    // when
+    createdAt: instant("created_at").notNull(),
+    appliedAt: instant("applied_at"),
+    startedAt: instant("started_at"),
+    expiresAt: instant("expires_at"),
+    unreachableSince: instant("unreachable_since"),
+    outageMs: bigint("outage_ms", { mode: "number" }).notNull().default(0),
+    /** the end of what is billed */
+    endedAt: instant("ended_at"),
+    /** false until the end's money and, where it may be placed again, the next attempt are done */
+    settled: boolean("settled").notNull().default(false),
+    /** the outbox and the timer in one; null where there is nothing left to do */
+    nextReconcileAt: instant("next_reconcile_at"),
+    reconcileAttempts: integer("reconcile_attempts").notNull().default(0),
+  },
+  (t) => [
+    index("executions_due").on(t.nextReconcileAt).where(sql`next_reconcile_at is not null`),
+    index("executions_job").on(t.jobId),
+    index("executions_live").on(t.providerId).where(sql`status in ('scheduled','starting','running','unreachable','stopping')`),
+  ],
+);
+
+/** What is set aside for a job, and what of it was taken. */
+export const holds = pgTable(
+  "holds",
+  {
+    id: id("hold")("id").primaryKey(),
+    jobId: id("job")("job_id")
+      .notNull()
+      .unique()
+      .references(() => jobs.id),
+    account: text("account").notNull(),
+    heldCash: micros("held_cash").notNull(),
+    heldPromotion: micros("held_promotion").notNull(),
+    takenCash: micros("taken_cash").notNull().default(sql`0`),
+    takenPromotion: micros("taken_promotion").notNull().default(sql`0`),
+    releasedAt: instant("released_at"),
+  },
+  (t) => [
+    check("holds_positive", sql`${t.heldCash} >= 0 and ${t.heldPromotion} >= 0 and ${t.takenCash} >= 0 and ${t.takenPromotion} >= 0`),
+  ],
+);
