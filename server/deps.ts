@@ -1,7 +1,8 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { Endpoint, ExecutionSpec, Observed } from "../domain/execution/spec.ts";
-import type { Id, IdPrefix, ExecutionId, ProviderId } from "../domain/ids.ts";
+import type { LoginTypedData } from "../protocol/operations/account.ts";
+import type { ExecutionSpec, Observed } from "../domain/execution/spec.ts";
+import type { ExecutionId, Id, IdPrefix } from "../domain/ids.ts";
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
 export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
@@ -57,4 +58,44 @@ export interface Log {
   error(fields: Record<string, unknown>, message: string): void;
 }
 
-export type { Endpoint, ProviderId };
+/** SSH keys: reading what customers give, making what hosts show. */
+export interface Ssh {
+  /** @throws AppError `bad-request` that names the field `public_key` */
+  parsePublicKey(text: string): { readonly type: string; readonly publicKey: string; readonly fingerprint: string };
+  newHostKey(): { readonly privateKey: string; readonly publicKey: string; readonly fingerprint: string };
+}
+
+/** Checks an EIP-712 signature, of a key or of a contract wallet (ERC-1271, ERC-6492 where a chain is configured). */
+export interface Wallets {
+  signed(address: string, typedData: LoginTypedData, signature: `0x${string}`): Promise<boolean>;
+}
+
+/** What an operator decided, parsed once from the environment. */
+export interface Settings {
+  readonly version: string;
+  readonly demo: boolean;
+  /** origin that people use, such as http://127.0.0.1:8080 */
+  readonly publicUrl: string;
+  /** basis points of every charge */
+  readonly platformFeeBps: number;
+  /** account that speaks where nobody is logged in; demo only */
+  readonly anonymousAccount: string | null;
+  readonly operators: readonly string[];
+  /** micro-USD granted at an account's first login; 0 outside a demo */
+  readonly welcomePromotion: bigint;
+}
+
+export interface Deps {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly queue: Queue;
+  readonly cluster: Cluster;
+  readonly secrets: SecretBox;
+  readonly ssh: Ssh;
+  readonly wallets: Wallets;
+  readonly wakes: Wakes;
+  readonly log: Log;
+  readonly settings: Settings;
+}
+
