@@ -1,0 +1,155 @@
+// Builds what runs: Next's pages, and web, worker, agent (and cli, where it is) as one file each in dist/.
+// Each part remembers a hash of its sources, so that building what did not change costs nothing.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const DIST = join(ROOT, "dist");
+
+interface Part {
+  readonly name: string;
+  /** Without this file the part does not exist. */
+  readonly entry: string;
+  /** Files and folders whose content decides whether to build again. */
+  readonly sources: readonly string[];
+  /** What a finished build leaves; missing means build again. */
+  readonly output: string;
+  build(signal?: AbortSignal): Promise<void>;
+}
+
+const COMMON = ["package-lock.json", "tsconfig.json", "scripts/build.ts", "domain", "protocol"];
+const CONTROL_PLANE = [...COMMON, "server", "drizzle"];
+
+const PARTS: readonly Part[] = [
+  bundle("web", "web/main.ts", [...CONTROL_PLANE, "web", "components"]),
+  bundle("worker", "worker/main.ts", [...CONTROL_PLANE, "worker"]),
+  bundle("agent", "agent/main.ts", [...COMMON, "agent"]),
+  bundle("cli", "cli/main.ts", [...COMMON, "cli"]),
+  {
+    name: "pages",
+    entry: "app/layout.tsx",
+    sources: [...CONTROL_PLANE, "app", "components", "public", "next.config.ts", "postcss.config.mjs"],
+    output: join(ROOT, ".next/BUILD_ID"),
+    build: async (signal) => {
+      const next = join(ROOT, "node_modules/next/dist/bin/next");
+      await rm(join(ROOT, ".next/BUILD_ID"), { force: true });
+      await run(process.execPath, [next, "build"], {
+        cwd: ROOT,
+        env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" },
+        maxBuffer: 64 * 1024 * 1024,
+        ...(signal ? { signal } : {}),
+      });
+    },
+  },
+];
+
+function bundle(name: string, entry: string, sources: readonly string[]): Part {
+  const output = join(DIST, `${name}.mjs`);
+  return {
+    name,
+    entry,
+    sources,
+    output,
+    build: async () => {
+      await build({
+        absWorkingDir: ROOT,
+        entryPoints: [entry],
+        outfile: output,
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        packages: "external",
+        sourcemap: true,
+        logLevel: "silent",
+      });
+    },
+  };
+}
+
+export interface BuildReport {
+  readonly built: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Parts whose sources are not there. */
+  readonly absent: readonly string[];
+  readonly failed: readonly { readonly name: string; readonly cause: unknown }[];
+}
+
+/**
+ * Builds every part whose sources changed since it was last built. A part that fails does not stop the others.
+ * @param tell called with a sentence before each part that is really built
+ */
+export async function buildChanged(tell: (sentence: string) => void, signal?: AbortSignal): Promise<BuildReport> {
+  await mkdir(DIST, { recursive: true });
+  const built: string[] = [];
+  const unchanged: string[] = [];
+  const absent: string[] = [];
+  const failed: { name: string; cause: unknown }[] = [];
+  for (const part of PARTS) {
+    signal?.throwIfAborted();
+    if (!existsSync(join(ROOT, part.entry))) {
+      absent.push(part.name);
+      continue;
+    }
+    const stamp = join(DIST, `.${part.name}.sources`);
+    const hash = await hashOf(part.sources);
+    if (existsSync(part.output) && (await readFile(stamp, "utf8").catch(() => "")) === hash) {
+      unchanged.push(part.name);
+      continue;
+    }
+    tell(`Building ${part.name}`);
+    try {
+      await rm(stamp, { force: true });
+      await part.build(signal);
+      await writeFile(stamp, hash);
+      built.push(part.name);
+    } catch (cause) {
+      failed.push({ name: part.name, cause });
+    }
+  }
+  return { built, unchanged, absent, failed };
+}
+
+/** A failed part's own words. */
+export function reasonOf(cause: unknown): string {
+  const output = cause instanceof Error && "stdout" in cause ? String(cause.stdout) : "";
+  const errors = cause instanceof Error && "stderr" in cause ? String(cause.stderr) : "";
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return [message, output, errors].filter(Boolean).join("\n");
+}
+
+async function hashOf(sources: readonly string[]): Promise<string> {
+  const hash = createHash("sha256").update(process.version);
+  for (const source of sources) {
+    for (const path of await filesUnder(join(ROOT, source))) {
+      hash
+        .update(`\0${relative(ROOT, path).split(sep).join("/")}\0`)
+        .update(await readFile(path).catch(() => Buffer.of()));
+    }
+  }
+  return hash.digest("hex");
+}
+
+/** Files and folders in a stable order, tests left out: they are in no build. A folder counts by its name. */
+async function filesUnder(path: string): Promise<string[]> {
+  const names = await readdir(path, { recursive: true }).catch(() => undefined);
+  if (!names) return existsSync(path) ? [path] : [];
+  return names
+    .filter((name) => !/\.test\.tsx?$/.test(name))
+    .map((name) => join(path, name))
+    .sort();
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const report = await buildChanged((sentence) => process.stderr.write(`${sentence}\n`));
+  for (const { name, cause } of report.failed) process.stderr.write(`${name} does not build: ${reasonOf(cause)}\n`);
+  for (const name of report.absent.filter((part) => part !== "cli")) process.stderr.write(`There is no ${name} yet.\n`);
+  process.exitCode = report.failed.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres from "postgres";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startPostgres } from "./embedded-postgres.ts";
+import { isAlive } from "./processes.ts";
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "berth-postgres-"));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const start = () => startPostgres({ dataDir: join(home, "data"), password: "p/w@:1", durable: false });
+
+async function ask(url: string, query: string) {
+  const sql = postgres(url, { max: 1 });
+  try {
+    return await sql.unsafe(query);
+  } finally {
+    await sql.end();
+  }
+}
+
+test("what was written is there after a stop and a start", async () => {
+  const first = await start();
+  await ask(first.url, "create table kept as select 7 as n");
+  await first.stop();
+  expect(isAlive(first.pid)).toBe(false);
+  const second = await start();
+  expect(await ask(second.url, "select n from kept")).toEqual([{ n: 7 }]);
+  await second.stop();
+});
+
+test("a server that a killed run left behind is ended, and its data served again", async () => {
+  const lost = await start();
+  await ask(lost.url, "create table kept as select 7 as n");
+  const found = await start();
+  expect(isAlive(lost.pid)).toBe(false);
+  expect(await ask(found.url, "select n from kept")).toEqual([{ n: 7 }]);
+  await found.stop();
+});
+
+test("a pid file that names a process of somebody else's harms nobody", async () => {
+  const first = await start();
+  await first.stop();
+  writeFileSync(join(home, "data", "postmaster.pid"), `${process.pid}\n`);
+  const second = await start();
+  expect(isAlive(process.pid)).toBe(true);
+  await second.stop();
+});
+
+test("a directory that was only half made is made again", async () => {
+  mkdirSync(join(home, "data.unfinished"));
+  writeFileSync(join(home, "data.unfinished", "PG_VERSION"), "18");
+  mkdirSync(join(home, "data"));
+  const server = await start();
+  expect(await ask(server.url, "select 1 as n")).toEqual([{ n: 1 }]);
+  await server.stop();
+});
+
+test("nobody comes in without the password", async () => {
+  const server = await start();
+  const url = new URL(server.url);
+  url.password = "wrong";
+  await expect(ask(url.href, "select 1")).rejects.toMatchObject({ code: "28P01" });
+  await server.stop();
+});
+
+test("a server that cannot start says why", async () => {
+  const first = await start();
+  await first.stop();
+  writeFileSync(join(home, "data", "postgresql.conf"), "no_such_setting = on\n");
+  await expect(start()).rejects.toThrow("no_such_setting");
+});
