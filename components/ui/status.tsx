@@ -1,0 +1,50 @@
+// A status as a shape and a word in its colour. No two statuses share a shape, so colour is never needed.
+import clsx from "clsx";
+import type { ReactNode } from "react";
+
+const SHAPES = {
+  disc: <circle cx="4" cy="4" r="4" stroke="none" />,
+  ring: <circle cx="4" cy="4" r="3.2" fill="none" strokeWidth="1.6" />,
+  square: <path d="M0 0h8v8H0z" stroke="none" />,
+  half: <path d="M.8.8h6.4v6.4H.8z M.8 4h6.4v3.2H.8z" fillRule="evenodd" fill="none" strokeWidth="1.6" />,
+  hollow: <path d="M.8.8h6.4v6.4H.8z" fill="none" strokeWidth="1.6" />,
+  triangle: <path d="M4 0l4 8H0z" stroke="none" />,
+  glass: <path d="M0 0h8L4 4l4 4H0l4-4z" stroke="none" />,
+  cross: <path d="M1 1l6 6M7 1L1 7" fill="none" strokeWidth="2" />,
+  dash: <path d="M0 4h8" fill="none" strokeWidth="2" />,
+} as const;
+
+type Shape = keyof typeof SHAPES;
+type Hue = "free" | "use" | "wait" | "off" | "bad";
+
+const STATUSES: Readonly<Record<string, readonly [Shape, Hue]>> = {
+  pending: ["ring", "wait"],
+  running: ["square", "use"],
+  stopping: ["half", "wait"],
+  stopped: ["hollow", "off"],
+  expired: ["glass", "off"],
+  failed: ["cross", "bad"],
+  cancelled: ["dash", "off"],
+  available: ["disc", "free"],
+  offline: ["cross", "bad"],
+  declared: ["triangle", "wait"],
+};
+
+interface StatusProps {
+  readonly status: string;
+  /** what is read instead of the status word, such as "offline 3 min" */
+  readonly children?: ReactNode;
+  readonly title?: string;
+}
+
+export function Status({ status, children, title }: StatusProps) {
+  const [shape, hue] = STATUSES[status] ?? ["dash", "off"];
+  return (
+    <span className={clsx("tag", hue !== "off" && `tag-${hue}`)} title={title}>
+      <svg viewBox="0 0 8 8" aria-hidden="true">
+        {SHAPES[shape]}
+      </svg>
+      {children ?? status}
+    </span>
+  );
+}
