@@ -161,8 +161,9 @@ export const EventView = z.strictObject({
 export type EventView = z.infer<typeof EventView>;
 
 export const EstimateView = z.strictObject({
-  price_per_hour: Money,
-  hold: Money,
+  /** null where no offer fits */
+  price_per_hour: Money.nullable(),
+  hold: Money.nullable(),
   hours: count,
   cores_billed: count,
   offers_considered: count,

@@ -1,5 +1,4 @@
 // The decision of a reconcile: from what is wanted and what is seen to one action and at most one event.
-import { billedSeconds } from "../money/charge.ts";
 import type { ReasonCode } from "../job/reasons.ts";
 import type { EndCause, Observed } from "./spec.ts";
 import { type ExecutionEvent, type ExecutionStatus, isLive } from "./state.ts";
@@ -106,11 +105,6 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       return plan("remove", null, null, null, after(now, BUSY_AGAIN_MS));
     }
   }
-}
-
-/** Seconds a customer pays for so far. */
-export function runningSeconds(startedAt: Date | null, until: Date, outageMs: number): number {
-  return startedAt ? billedSeconds(startedAt, until, outageMs) : 0;
 }
 
 function endedPlan(observed: Extract<Observed, { state: "ended" }>, latest: Date): Plan {

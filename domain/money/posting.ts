@@ -4,18 +4,18 @@ import { type Purse, total } from "./purse.ts";
 
 export const POSTING_KINDS = ["promotion", "hold", "charge", "release"] as const;
 export type PostingKind = (typeof POSTING_KINDS)[number];
+export const BOOKS = ["available", "held", "earned", "platform"] as const;
+export type Book = (typeof BOOKS)[number];
 export type Funds = "cash" | "promotion";
 
-/** The books: a customer's two purses, a provider owner's earnings, the platform's fee and its promotion budget. */
-export type LedgerAccount =
-  | `available:${string}`
-  | `held:${string}`
-  | `earned:${string}`
-  | "platform:fees"
-  | "platform:promotion";
+/** One account of the ledger: a customer's two purses, a provider owner's earnings, the platform's fees and promotion. */
+export interface LedgerAccount {
+  readonly book: Book;
+  /** a wallet address, or `fees` and `promotion` of the platform */
+  readonly owner: string;
+}
 
-export interface Entry {
-  readonly account: LedgerAccount;
+export interface Entry extends LedgerAccount {
   readonly funds: Funds;
   /** micro-USD; positive is into the account */
   readonly amount: bigint;
@@ -28,23 +28,23 @@ function move(from: LedgerAccount, to: LedgerAccount, purse: Purse): Entry[] {
     purse[funds] === 0n
       ? []
       : [
-          { account: from, funds, amount: -purse[funds] },
-          { account: to, funds, amount: purse[funds] },
+          { ...from, funds, amount: -purse[funds] },
+          { ...to, funds, amount: purse[funds] },
         ],
   );
 }
 
 /** Grants promotion to a customer. */
 export function grantEntries(customer: string, amount: bigint): Entry[] {
-  return move("platform:promotion", `available:${customer}`, { cash: 0n, promotion: amount });
+  return move({ book: "platform", owner: "promotion" }, { book: "available", owner: customer }, { cash: 0n, promotion: amount });
 }
 
 export function holdEntries(customer: string, purse: Purse): Entry[] {
-  return move(`available:${customer}`, `held:${customer}`, purse);
+  return move({ book: "available", owner: customer }, { book: "held", owner: customer }, purse);
 }
 
 export function releaseEntries(customer: string, purse: Purse): Entry[] {
-  return move(`held:${customer}`, `available:${customer}`, purse);
+  return move({ book: "held", owner: customer }, { book: "available", owner: customer }, purse);
 }
 
 /**
@@ -58,9 +58,9 @@ export function chargeEntries(customer: string, owner: string, purse: Purse, boo
     if (amount === 0n) return [];
     const fee = splitFee(booked[funds] + amount, feeBps).fee - splitFee(booked[funds], feeBps).fee;
     const entries: Entry[] = [
-      { account: `held:${customer}`, funds, amount: -amount },
-      { account: `earned:${owner}`, funds, amount: amount - fee },
-      { account: "platform:fees", funds, amount: fee },
+      { book: "held", owner: customer, funds, amount: -amount },
+      { book: "earned", owner, funds, amount: amount - fee },
+      { book: "platform", owner: "fees", funds, amount: fee },
     ];
     return entries.filter((entry) => entry.amount !== 0n);
   });

@@ -1,6 +1,6 @@
 // Double entry: postings and their entries, append-only. Triggers of the migration refuse what does not sum to zero.
 import { bigint, index, pgTable, text } from "drizzle-orm/pg-core";
-import type { Funds, PostingKind } from "../../domain/money/posting.ts";
+import type { Book, Funds, PostingKind } from "../../domain/money/posting.ts";
 import { id, instant, micros } from "./columns.ts";
 
 export const postings = pgTable(
@@ -23,7 +23,7 @@ export const entries = pgTable(
       .notNull()
       .references(() => postings.id),
     /** the book, such as available, held, earned or platform */
-    book: text("book").notNull(),
+    book: text("book").$type<Book>().notNull(),
     /** the address, or fees and promotion for the platform's */
     owner: text("owner").notNull(),
     funds: text("funds").$type<Funds>().notNull(),

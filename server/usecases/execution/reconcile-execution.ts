@@ -1,0 +1,172 @@
+// Desired meets observed: load, decide, act, record. Safe to run twice, safe to be killed anywhere.
+import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
+import { type Plan, planExecution, START_TIMEOUT_MS } from "../../../domain/execution/plan.ts";
+import { isPlacedAgain } from "../../../domain/execution/replace.ts";
+import type { ExecutionSpec, Observed } from "../../../domain/execution/spec.ts";
+import { advance, isLive } from "../../../domain/execution/state.ts";
+import type { ExecutionId } from "../../../domain/ids.ts";
+import { REASONS } from "../../../domain/job/reasons.ts";
+import { charge } from "../../../domain/money/charge.ts";
+import type { Deps, Tx } from "../../deps.ts";
+import { recordEvent } from "../../repos/events.ts";
+import { type ExecutionRow, type ExecutionSet, loadExecution, writeExecution } from "../../repos/executions.ts";
+import { heldGpuUuids, updateJob } from "../../repos/jobs.ts";
+import { bookCharge, lockBalance, releaseHold } from "../../repos/ledger.ts";
+import { recomputeOffers } from "../../repos/offers.ts";
+import { lockProvider, releaseGpus } from "../../repos/providers.ts";
+import { outageSoFar } from "../job/job-view.ts";
+import { placeAgain } from "./place-again.ts";
+import { MESSAGES } from "./messages.ts";
+
+export type ReconcileDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "cluster" | "secrets" | "settings">;
+
+export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): Promise<void> {
+  const row = await loadExecution(deps.db, id);
+  if (!row) return;
+  const observed = await deps.cluster.observe(id);
+  const step = planExecution(snapshot(row), observed, deps.clock.now());
+  if (step.act === "apply") await deps.cluster.apply(await specOf(deps, row));
+  if (step.act === "remove") await deps.cluster.remove(id);
+  if (!isLive(row.execution.status)) return finishEnded(deps, row);
+  const moved = await moveTo(deps, row, observed, step);
+  if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });
+}
+
+function snapshot({ execution, provider }: ExecutionRow) {
+  return {
+    ...execution,
+    silentSince: provider.presence === "offline" ? (provider.offlineSince ?? execution.createdAt) : null,
+    providerGone: provider.admission !== "approved",
+  };
+}
+
+/** What an execution is told to be; the same every time it is asked. */
+async function specOf({ db, secrets }: ReconcileDeps, { execution, job }: ExecutionRow): Promise<ExecutionSpec> {
+  const startBy = execution.createdAt.getTime() + START_TIMEOUT_MS;
+  return {
+    id: execution.id,
+    jobId: job.id,
+    providerId: execution.providerId,
+    kind: job.kind,
+    image: job.image,
+    cpuCores: execution.cpuCores,
+    memoryMb: execution.memoryGb * 1024,
+    diskGb: execution.diskGb,
+    gpuUuids: await heldGpuUuids(db, execution.id),
+    env: JSON.parse(secrets.open(job.sealedEnv)),
+    sshPublicKeys: job.sshPublicKeys,
+    sshHostKey: secrets.open(job.sealedHostKey),
+    // As far as it is known at the start; the answer to a beat carries the real end once it runs.
+    deadline: new Date(startBy + job.hours * 3_600_000).toISOString(),
+  };
+}
+
+/** Records the step, and all that follows from it, in one transaction guarded by the version that was loaded. */
+async function moveTo(deps: ReconcileDeps, row: ExecutionRow, observed: Observed, step: Plan): Promise<boolean> {
+  const { execution, job, provider } = row;
+  const now = deps.clock.now();
+  const status = step.event ? advance(execution.status, step.event) : execution.status;
+  const ends = !isLive(status);
+  const set = changes(row, observed, step, now);
+  const again = ends && isPlacedAgain({ ...execution, ...set, status, reason: step.reason, pinned: job.pinned });
+  const warn = status === "running" && execution.expiresAt ? warningDue(execution.expiresAt, job.warnedMinutes, now) : null;
+
+  return deps.db.transaction(async (tx) => {
+    const money = ends || (execution.startedAt !== null && status === "running");
+    if (money) await lockBalance(tx, job.account);
+    if (ends) await lockProvider(tx, provider.id);
+    const againAt = ends ? (again ? now : null) : earliest(step.againAt, nextLook(row, status, warn));
+    const settled = ends && !again;
+    if (!(await writeExecution(tx, execution, { ...set, status, settled }, againAt))) return false;
+    if (step.event) await recordStep(tx, row, step, now);
+    if (warn) {
+      await updateJob(tx, job.id, { warnedMinutes: warn });
+      const message = `${warn} minutes are left. Extend it, or save your work: the storage ends with the rental.`;
+      await recordEvent(tx, { subject: job.id, code: "ends-soon", message, data: { minutes: warn }, at: now });
+    }
+    const after: ExecutionRow = { ...row, execution: { ...execution, ...set, status } };
+    if (!ends) {
+      if (money && row.lastSeenAt) await book(deps, tx, after, earliest(now, row.lastSeenAt) ?? now, now);
+      return true;
+    }
+    await releaseGpus(tx, execution.id);
+    await recomputeOffers(tx, provider.id);
+    if (settled) await settle(deps, tx, after, now);
+    return true;
+  });
+}
+
+/** The columns that a step writes, besides the status. */
+function changes({ execution, job, provider }: ExecutionRow, observed: Observed, step: Plan, now: Date): ExecutionSet {
+  switch (step.event) {
+    case "applied":
+      return { appliedAt: now };
+    case "ready": {
+      if (observed.state !== "ready") return {};
+      const { host, port, user } = observed.endpoint;
+      const expiresAt = new Date(now.getTime() + job.hours * 3_600_000);
+      return { startedAt: now, expiresAt, endpointHost: host, endpointPort: port, endpointUser: user };
+    }
+    case "heartbeatLost":
+      if (execution.status === "running") return { unreachableSince: provider.offlineSince ?? now };
+      break;
+    case "heartbeatSeen":
+      return { unreachableSince: null, outageMs: outageSoFar(execution, now) };
+    case "stopRequested":
+      if (execution.desired === "run" && execution.status !== "scheduled")
+        return { desired: "stop", stopReason: step.reason, stopRequestedAt: execution.expiresAt ?? now };
+      break;
+  }
+  if (!step.endedAt) return {};
+  const ended = observed.state === "ended" ? { exitCode: observed.exitCode, endCause: observed.cause } : {};
+  const outageMs = outageSoFar(execution, step.endedAt);
+  return { ...ended, reason: step.reason, endedAt: step.endedAt, outageMs, unreachableSince: null };
+}
+
+function nextLook({ execution, job }: ExecutionRow, status: string, warned: number | null): Date | null {
+  if (status !== "running" || !execution.expiresAt) return null;
+  return nextWarningAt(execution.expiresAt, warned ?? job.warnedMinutes);
+}
+
+async function recordStep(tx: Tx, { execution, job }: ExecutionRow, step: Plan, at: Date): Promise<void> {
+  if (!step.event) return;
+  const tells = MESSAGES[step.event](execution.status);
+  const reason = step.reason && step.event !== "stopRequested" ? REASONS[step.reason].sentence : null;
+  const message = [tells, reason].filter((part) => part !== null).join(" ");
+  if (!message) return;
+  const data = { execution_id: execution.id, attempt: execution.attempt, reason: step.reason };
+  await recordEvent(tx, { subject: job.id, code: step.event, message, data, at });
+}
+
+/** Books what it cost up to a moment. */
+async function book(deps: ReconcileDeps, tx: Tx, { execution, job, provider }: ExecutionRow, until: Date, at: Date) {
+  if (!execution.startedAt) return;
+  const upTo = charge(job.rate, execution.startedAt, until, outageSoFar(execution, until));
+  const { platformFeeBps: feeBps } = deps.settings;
+  await bookCharge(tx, deps.ids, { jobId: job.id, owner: provider.owner, upTo, feeBps, description: `Rental of ${job.name}`, at });
+}
+
+/** The job's end: the last booking, the rest of the hold back, the reason. The account is locked. */
+export async function settle(deps: ReconcileDeps, tx: Tx, row: ExecutionRow, now: Date): Promise<void> {
+  const { execution, job } = row;
+  await book(deps, tx, row, execution.endedAt ?? now, now);
+  await releaseHold(tx, deps.ids, job.id, now);
+  await updateJob(tx, job.id, { reason: execution.reason, settledAt: now });
+  await recordEvent(tx, { subject: job.id, code: "settled", message: "The bill is closed; what was not used went back.", at: now });
+}
+
+/** An execution that ended but is not settled failed before it ran: its job is placed again, or gets its end. */
+async function finishEnded(deps: ReconcileDeps, row: ExecutionRow): Promise<void> {
+  const { execution, job } = row;
+  if (execution.settled) return;
+  if (isPlacedAgain({ ...execution, pinned: job.pinned }) && (await placeAgain(deps, row))) return;
+  const now = deps.clock.now();
+  await deps.db.transaction(async (tx) => {
+    await lockBalance(tx, job.account);
+    if (await writeExecution(tx, execution, { settled: true }, null)) await settle(deps, tx, row, now);
+  });
+}
+
+function earliest(...times: readonly (Date | null)[]): Date | null {
+  return times.reduce<Date | null>((min, at) => (at && (!min || at < min) ? at : min), null);
+}

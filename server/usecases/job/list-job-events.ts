@@ -1,0 +1,30 @@
+// What happened to a job, oldest first.
+import type { Principal } from "../../../domain/account/principal.ts";
+import type { JobId } from "../../../domain/ids.ts";
+import type { EventView } from "../../../protocol/views.ts";
+import type { Deps } from "../../deps.ts";
+import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { eventsAfter } from "../../repos/events.ts";
+import { findJob } from "../../repos/jobs.ts";
+import { noSuchJob } from "./get-job.ts";
+
+const DEFAULT_LIMIT = 100;
+
+/** @param query.afterId the id of the last event seen, as a stream resumes; `cursor` pages a list */
+export async function listJobEvents(
+  { db }: Pick<Deps, "db">,
+  owner: Principal,
+  id: JobId,
+  query: { afterId?: number | undefined; limit?: number | undefined; cursor?: string | undefined },
+): Promise<{ events: EventView[]; count: number; next_cursor: string | null }> {
+  if (!(await findJob(db, owner.account, id))) throw noSuchJob();
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  const rows = await eventsAfter(db, id, query.afterId ?? openNumberCursor(query.cursor) ?? 0, limit + 1);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    events: shown.map((e) => ({ id: String(e.id), at: e.at.toISOString(), code: e.code, message: e.message, data: e.data })),
+    count: shown.length,
+    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
+  };
+}
