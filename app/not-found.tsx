@@ -1,0 +1,16 @@
+// What is not there, or is somebody else's.
+import type { Metadata } from "next";
+import { LinkButton } from "../components/ui/button.tsx";
+import { Empty } from "../components/ui/empty.tsx";
+
+export const metadata: Metadata = { title: "Not found" };
+
+export default function NotFound() {
+  return (
+    <div className="sheet">
+      <Empty title="Nothing is berthed here" action={<LinkButton href="/">To the market</LinkButton>}>
+        <p>The page does not exist, or it belongs to another account.</p>
+      </Empty>
+    </div>
+  );
+}
