@@ -1,8 +1,8 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { LoginTypedData } from "../protocol/operations/account.ts";
 import type { ExecutionSpec, Observed } from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix } from "../domain/ids.ts";
+import type { LoginTypedData } from "../protocol/operations/account.ts";
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
 export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
@@ -98,4 +98,3 @@ export interface Deps {
   readonly log: Log;
   readonly settings: Settings;
 }
-

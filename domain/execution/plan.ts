@@ -81,7 +81,8 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
     case "running":
       if (observed.state === "ended") return endedPlan(observed, earliest(now, stop ? stopAt : null, seen.expiresAt));
       if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
-      if (seen.silentSince) return plan("none", "heartbeatLost", null, null, after(seen.silentSince, UNREACHABLE_GRACE_MS));
+      if (seen.silentSince)
+        return plan("none", "heartbeatLost", null, null, after(seen.silentSince, UNREACHABLE_GRACE_MS));
       if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
       return plan("none", null, null, null, earliest(after(now, BOOK_EVERY_MS), seen.expiresAt));
 

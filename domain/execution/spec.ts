@@ -36,4 +36,10 @@ export type Observed =
   | { readonly state: "absent" }
   | { readonly state: "starting" }
   | { readonly state: "ready"; readonly endpoint: Endpoint }
-  | { readonly state: "ended"; readonly exitCode: number | null; readonly cause: EndCause; readonly detail: string; readonly endedAt: Date };
+  | {
+      readonly state: "ended";
+      readonly exitCode: number | null;
+      readonly cause: EndCause;
+      readonly detail: string;
+      readonly endedAt: Date;
+    };

@@ -36,7 +36,11 @@ function move(from: LedgerAccount, to: LedgerAccount, purse: Purse): Entry[] {
 
 /** Grants promotion to a customer. */
 export function grantEntries(customer: string, amount: bigint): Entry[] {
-  return move({ book: "platform", owner: "promotion" }, { book: "available", owner: customer }, { cash: 0n, promotion: amount });
+  return move(
+    { book: "platform", owner: "promotion" },
+    { book: "available", owner: customer },
+    { cash: 0n, promotion: amount },
+  );
 }
 
 export function holdEntries(customer: string, purse: Purse): Entry[] {

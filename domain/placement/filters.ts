@@ -1,6 +1,7 @@
 // Which offers fit a wish, filter by filter, so that a refusal can say what each of them removed.
-import { type Holding, quote } from "../money/quote.ts";
+
 import type { ProviderId } from "../ids.ts";
+import { type Holding, quote } from "../money/quote.ts";
 
 /** One (provider, GPU model) with what is free on it, or a provider's CPU-only capacity (`gpuModel` null). */
 export interface Offer {

@@ -26,7 +26,16 @@ export function presenceAfter(presence: Presence, event: PresenceEvent): Presenc
   return row[event] ?? presence;
 }
 
-export const PROVIDER_STATUSES = ["pending", "approved", "joined", "available", "offline", "suspended", "removed", "rejected"] as const;
+export const PROVIDER_STATUSES = [
+  "pending",
+  "approved",
+  "joined",
+  "available",
+  "offline",
+  "suspended",
+  "removed",
+  "rejected",
+] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
 
 /** What people see: a pure view over admission and presence. */

@@ -97,7 +97,9 @@ export const executions = pgTable(
   (t) => [
     index("executions_due").on(t.nextReconcileAt).where(sql`next_reconcile_at is not null`),
     index("executions_job").on(t.jobId),
-    index("executions_live").on(t.providerId).where(sql`status in ('scheduled','starting','running','unreachable','stopping')`),
+    index("executions_live")
+      .on(t.providerId)
+      .where(sql`status in ('scheduled','starting','running','unreachable','stopping')`),
   ],
 );
 
@@ -118,6 +120,9 @@ export const holds = pgTable(
     releasedAt: instant("released_at"),
   },
   (t) => [
-    check("holds_positive", sql`${t.heldCash} >= 0 and ${t.heldPromotion} >= 0 and ${t.takenCash} >= 0 and ${t.takenPromotion} >= 0`),
+    check(
+      "holds_positive",
+      sql`${t.heldCash} >= 0 and ${t.heldPromotion} >= 0 and ${t.takenCash} >= 0 and ${t.takenPromotion} >= 0`,
+    ),
   ],
 );

@@ -156,6 +156,9 @@ export const offers = pgTable(
     primaryKey({ columns: [t.providerId, t.gpuModel] }),
     index("offers_price").on(t.gpuModel, t.pricePerGpuHour, t.providerId),
     index("offers_free").on(t.available, t.pricePerGpuHour),
-    check("offers_counts", sql`${t.freeGpus} >= 0 and ${t.inUseGpus} >= 0 and ${t.freeGpus} + ${t.inUseGpus} <= ${t.totalGpus}`),
+    check(
+      "offers_counts",
+      sql`${t.freeGpus} >= 0 and ${t.inUseGpus} >= 0 and ${t.freeGpus} + ${t.inUseGpus} <= ${t.totalGpus}`,
+    ),
   ],
 );

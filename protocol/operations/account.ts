@@ -1,6 +1,6 @@
 // Logging in with a wallet, and the keys of an account.
 import { z } from "zod";
-import { Address, AddressView, idField, text, Time } from "../fields.ts";
+import { Address, AddressView, idField, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { ApiKeyView, SshKeyView } from "../views.ts";
 

@@ -1,12 +1,12 @@
 // Jobs: rent, estimate, look, extend, stop; and the money they cost.
 import { z } from "zod";
+import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import {
   DEFAULT_CORES_PER_GPU,
   DEFAULT_DISK_GB_PER_GPU,
   DEFAULT_MEMORY_GB_PER_GPU,
   MAX_RENTAL_HOURS,
 } from "../../domain/job/wish.ts";
-import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { BillingView, EntriesView, EstimateView, EventView, JobsView, JobView } from "../views.ts";
@@ -15,10 +15,22 @@ const MAX_ENV_BYTES = 32 * 1024;
 
 const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable name");
 const Env = z
-  .record(EnvName, z.string().max(MAX_ENV_BYTES).regex(/^[^\0]*$/, "must not contain NUL"))
+  .record(
+    EnvName,
+    z
+      .string()
+      .max(MAX_ENV_BYTES)
+      .regex(/^[^\0]*$/, "must not contain NUL"),
+  )
   .refine((env) => Object.keys(env).length <= 64, "at most 64 variables")
-  .refine((env) => Object.entries(env).reduce((n, [k, v]) => n + k.length + v.length, 0) <= MAX_ENV_BYTES, "at most 32 KiB in all")
-  .refine((env) => !Object.keys(env).some((name) => name.startsWith("BERTH_")), "names that start with BERTH_ are ours");
+  .refine(
+    (env) => Object.entries(env).reduce((n, [k, v]) => n + k.length + v.length, 0) <= MAX_ENV_BYTES,
+    "at most 32 KiB in all",
+  )
+  .refine(
+    (env) => !Object.keys(env).some((name) => name.startsWith("BERTH_")),
+    "names that start with BERTH_ are ours",
+  );
 
 /** A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU. */
 export const RentalBody = z
@@ -42,7 +54,10 @@ export const RentalBody = z
     ssh_public_key: z.string().min(1).max(16_384).optional(),
     env: Env.default({}),
   })
-  .refine((body) => body.gpu_count > 0 || !body.gpu_type, { path: ["gpu_type"], message: "a CPU-only rental has no gpu_type" })
+  .refine((body) => body.gpu_count > 0 || !body.gpu_type, {
+    path: ["gpu_type"],
+    message: "a CPU-only rental has no gpu_type",
+  })
   .refine((body) => body.gpu_count === 0 || body.gpu_type || body.provider_id, {
     path: ["gpu_type"],
     message: "name a gpu_type or a provider_id",

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { PROVIDER_STATUSES } from "../../domain/provider/state.ts";
 import { Enrol, Heartbeat, HeartbeatAnswer } from "../agent.ts";
-import { idField, Micros, Page, queryInt, text, Time } from "../fields.ts";
+import { idField, Micros, Page, queryInt, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { AvailabilityView, ProviderView, SearchView } from "../views.ts";
 

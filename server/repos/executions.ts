@@ -1,9 +1,9 @@
 // Executions: loaded with all that a decision needs, written under their version, claimed when due.
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
-import { executions, jobs } from "../../drizzle/schema/job.ts";
-import { providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import { EXECUTION_STATUSES, isLive } from "../../domain/execution/state.ts";
 import type { ExecutionId } from "../../domain/ids.ts";
+import { executions, jobs } from "../../drizzle/schema/job.ts";
+import { providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
 export const LIVE_STATUSES = EXECUTION_STATUSES.filter(isLive);
@@ -27,7 +27,12 @@ export type ExecutionSet = Partial<Omit<typeof executions.$inferSelect, "id" | "
  * A wake that came since keeps its time: the later look never swallows it.
  * @returns false where somebody was faster
  */
-export async function writeExecution(tx: Tx, loaded: ExecutionRow["execution"], set: ExecutionSet, againAt: Date | null): Promise<boolean> {
+export async function writeExecution(
+  tx: Tx,
+  loaded: ExecutionRow["execution"],
+  set: ExecutionSet,
+  againAt: Date | null,
+): Promise<boolean> {
   const again = againAt ? againAt.toISOString() : null;
   const before = loaded.nextReconcileAt ? loaded.nextReconcileAt.toISOString() : null;
   const written = await tx

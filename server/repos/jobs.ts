@@ -1,9 +1,9 @@
 // Jobs as their owners see them: with their newest execution, provider and hold.
 import { and, desc, eq, inArray, isNotNull, isNull, lt, ne, or, type SQL } from "drizzle-orm";
-import { executions, holds, jobs } from "../../drizzle/schema/job.ts";
-import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { ExecutionId, JobId } from "../../domain/ids.ts";
 import type { RentalStatus } from "../../domain/job/status.ts";
+import { executions, holds, jobs } from "../../drizzle/schema/job.ts";
+import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
 export type NewJob = typeof jobs.$inferInsert;
@@ -82,7 +82,11 @@ export async function lockJob(tx: Tx, account: string, id: JobId) {
   return row ?? null;
 }
 
-export async function updateJob(tx: Tx, id: JobId, set: Partial<Pick<NewJob, "hours" | "warnedMinutes" | "reason" | "settledAt">>) {
+export async function updateJob(
+  tx: Tx,
+  id: JobId,
+  set: Partial<Pick<NewJob, "hours" | "warnedMinutes" | "reason" | "settledAt">>,
+) {
   await tx.update(jobs).set(set).where(eq(jobs.id, id));
 }
 

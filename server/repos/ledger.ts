@@ -1,13 +1,21 @@
 // Money in the database: locked balances, holds, and the postings that explain every change of them.
 import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
-import { accounts } from "../../drizzle/schema/account.ts";
-import { holds } from "../../drizzle/schema/job.ts";
-import { entries, postings } from "../../drizzle/schema/ledger.ts";
 import { AppError } from "../../domain/errors.ts";
 import type { JobId } from "../../domain/ids.ts";
 import { formatMicros } from "../../domain/money/micros.ts";
-import { chargeEntries, type Entry, grantEntries, holdEntries, moves, type PostingKind, releaseEntries } from "../../domain/money/posting.ts";
+import {
+  chargeEntries,
+  type Entry,
+  grantEntries,
+  holdEntries,
+  moves,
+  type PostingKind,
+  releaseEntries,
+} from "../../domain/money/posting.ts";
 import { type Purse, take, total } from "../../domain/money/purse.ts";
+import { accounts } from "../../drizzle/schema/account.ts";
+import { holds } from "../../drizzle/schema/job.ts";
+import { entries, postings } from "../../drizzle/schema/ledger.ts";
 import type { Db, Ids, Tx } from "../deps.ts";
 
 interface Posting {
@@ -81,7 +89,13 @@ export async function addHold(tx: Tx, ids: Ids, balance: Purse, wish: HoldWish):
   await shift(tx, wish.account, negative(purse), purse);
   await tx
     .insert(holds)
-    .values({ id: ids.next("hold"), jobId: wish.jobId, account: wish.account, heldCash: purse.cash, heldPromotion: purse.promotion })
+    .values({
+      id: ids.next("hold"),
+      jobId: wish.jobId,
+      account: wish.account,
+      heldCash: purse.cash,
+      heldPromotion: purse.promotion,
+    })
     .onConflictDoUpdate({
       target: holds.jobId,
       set: {
@@ -90,7 +104,12 @@ export async function addHold(tx: Tx, ids: Ids, balance: Purse, wish: HoldWish):
       },
     });
   if (moves(purse))
-    await post(tx, ids, { kind: "hold", jobId: wish.jobId, description: wish.description, at: wish.at }, holdEntries(wish.account, purse));
+    await post(
+      tx,
+      ids,
+      { kind: "hold", jobId: wish.jobId, description: wish.description, at: wish.at },
+      holdEntries(wish.account, purse),
+    );
 }
 
 interface Booking {
@@ -167,7 +186,11 @@ export async function balanceOf(db: Db | Tx, account: string) {
 const CUSTOMER_BOOKS = ["available", "held", "earned"] as const;
 
 /** An account's entries, newest first, before an id. */
-export function entriesOf(db: Db | Tx, account: string, page: { beforeId: number | null; jobId: JobId | null; limit: number }) {
+export function entriesOf(
+  db: Db | Tx,
+  account: string,
+  page: { beforeId: number | null; jobId: JobId | null; limit: number },
+) {
   return db
     .select({
       id: entries.id,

@@ -11,7 +11,8 @@ export const MESSAGES: { readonly [E in ExecutionEvent]: (from: ExecutionStatus)
   heartbeatLost: (from) => (from === "running" ? "The provider fell silent. Not charged until it is back." : null),
   heartbeatSeen: () => "The provider is back. Billing goes on.",
   graceOver: () => null,
-  stopRequested: (from) => (from === "scheduled" ? "It was stopped before it started." : "The provider was told to stop it."),
+  stopRequested: (from) =>
+    from === "scheduled" ? "It was stopped before it started." : "The provider was told to stop it.",
   providerLost: () => null,
   gaveUp: () => null,
 };

@@ -9,11 +9,23 @@ import { candidateOffers, recomputeOffers } from "../../repos/offers.ts";
 import { holdGpus, lockProvider } from "../../repos/providers.ts";
 
 /** @returns false where no other offer fits: the job gets its end then */
-export async function placeAgain(deps: Pick<Deps, "db" | "clock" | "ids" | "queue">, row: ExecutionRow): Promise<boolean> {
+export async function placeAgain(
+  deps: Pick<Deps, "db" | "clock" | "ids" | "queue">,
+  row: ExecutionRow,
+): Promise<boolean> {
   const { execution, job } = row;
   const now = deps.clock.now();
   const { gpuModel, gpuCount, cpuCores, memoryGb, diskGb, rate: maxRate, anonymous: needsSandbox } = job;
-  const wish: PlacementWish = { providerId: null, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox };
+  const wish: PlacementWish = {
+    providerId: null,
+    gpuModel,
+    gpuCount,
+    cpuCores,
+    memoryGb,
+    diskGb,
+    maxRate,
+    needsSandbox,
+  };
   const offers = await candidateOffers(deps.db, wish);
   for (const offer of offers.filter((candidate) => candidate.providerId !== execution.providerId)) {
     const placed = await deps.db.transaction(async (tx) => {
@@ -39,7 +51,13 @@ export async function placeAgain(deps: Pick<Deps, "db" | "clock" | "ids" | "queu
       await holdGpus(tx, spot.gpuIds, id);
       await recomputeOffers(tx, provider.id);
       const message = `Placed again on ${provider.name}; the price stays.`;
-      await recordEvent(tx, { subject: job.id, code: "placed-again", message, data: { provider_id: provider.id, attempt }, at: now });
+      await recordEvent(tx, {
+        subject: job.id,
+        code: "placed-again",
+        message,
+        data: { provider_id: provider.id, attempt },
+        at: now,
+      });
       return id;
     });
     if (placed === "late") return true; // somebody else is at it

@@ -1,11 +1,12 @@
 // Desired meets observed: load, decide, act, record. Safe to run twice, safe to be killed anywhere.
-import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
+
 import { type Plan, planExecution, START_TIMEOUT_MS } from "../../../domain/execution/plan.ts";
 import { isPlacedAgain } from "../../../domain/execution/replace.ts";
 import type { ExecutionSpec, Observed } from "../../../domain/execution/spec.ts";
 import { advance, isLive } from "../../../domain/execution/state.ts";
 import type { ExecutionId } from "../../../domain/ids.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
+import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
 import { charge } from "../../../domain/money/charge.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
@@ -15,8 +16,8 @@ import { bookCharge, lockBalance, releaseHold } from "../../repos/ledger.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { lockProvider, releaseGpus } from "../../repos/providers.ts";
 import { outageSoFar } from "../job/job-view.ts";
-import { placeAgain } from "./place-again.ts";
 import { MESSAGES } from "./messages.ts";
+import { placeAgain } from "./place-again.ts";
 
 export type ReconcileDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "cluster" | "secrets" | "settings">;
 
@@ -69,7 +70,8 @@ async function moveTo(deps: ReconcileDeps, row: ExecutionRow, observed: Observed
   const ends = !isLive(status);
   const set = changes(row, observed, step, now);
   const again = ends && isPlacedAgain({ ...execution, ...set, status, reason: step.reason, pinned: job.pinned });
-  const warn = status === "running" && execution.expiresAt ? warningDue(execution.expiresAt, job.warnedMinutes, now) : null;
+  const warn =
+    status === "running" && execution.expiresAt ? warningDue(execution.expiresAt, job.warnedMinutes, now) : null;
 
   return deps.db.transaction(async (tx) => {
     const money = ends || (execution.startedAt !== null && status === "running");
@@ -143,7 +145,14 @@ async function book(deps: ReconcileDeps, tx: Tx, { execution, job, provider }: E
   if (!execution.startedAt) return;
   const upTo = charge(job.rate, execution.startedAt, until, outageSoFar(execution, until));
   const { platformFeeBps: feeBps } = deps.settings;
-  await bookCharge(tx, deps.ids, { jobId: job.id, owner: provider.owner, upTo, feeBps, description: `Rental of ${job.name}`, at });
+  await bookCharge(tx, deps.ids, {
+    jobId: job.id,
+    owner: provider.owner,
+    upTo,
+    feeBps,
+    description: `Rental of ${job.name}`,
+    at,
+  });
 }
 
 /** The job's end: the last booking, the rest of the hold back, the reason. The account is locked. */
@@ -152,7 +161,12 @@ export async function settle(deps: ReconcileDeps, tx: Tx, row: ExecutionRow, now
   await book(deps, tx, row, execution.endedAt ?? now, now);
   await releaseHold(tx, deps.ids, job.id, now);
   await updateJob(tx, job.id, { reason: execution.reason, settledAt: now });
-  await recordEvent(tx, { subject: job.id, code: "settled", message: "The bill is closed; what was not used went back.", at: now });
+  await recordEvent(tx, {
+    subject: job.id,
+    code: "settled",
+    message: "The bill is closed; what was not used went back.",
+    at: now,
+  });
 }
 
 /** An execution that ended but is not settled failed before it ran: its job is placed again, or gets its end. */

@@ -33,9 +33,13 @@ export async function extendJob(
     if (!runs || execution.desired === "stop" || !execution.expiresAt || execution.expiresAt <= now)
       throw new AppError("conflict", "Only a running rental can be extended.");
     if (job.hours + hours > MAX_RENTAL_HOURS)
-      throw new AppError("limit-reached", `A rental lasts ${MAX_RENTAL_HOURS} hours at most; this one has ${job.hours}.`, {
-        fields: [{ field: "hours", message: `at most ${MAX_RENTAL_HOURS - job.hours} more` }],
-      });
+      throw new AppError(
+        "limit-reached",
+        `A rental lasts ${MAX_RENTAL_HOURS} hours at most; this one has ${job.hours}.`,
+        {
+          fields: [{ field: "hours", message: `at most ${MAX_RENTAL_HOURS - job.hours} more` }],
+        },
+      );
     const expiresAt = new Date(execution.expiresAt.getTime() + hours * 3_600_000);
     await updateJob(tx, id, { hours: job.hours + hours, warnedMinutes: null });
     await writeDesire(tx, execution.id, { expiresAt }, now);

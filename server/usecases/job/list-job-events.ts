@@ -23,7 +23,13 @@ export async function listJobEvents(
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return {
-    events: shown.map((e) => ({ id: String(e.id), at: e.at.toISOString(), code: e.code, message: e.message, data: e.data })),
+    events: shown.map((e) => ({
+      id: String(e.id),
+      at: e.at.toISOString(),
+      code: e.code,
+      message: e.message,
+      data: e.data,
+    })),
     count: shown.length,
     next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
   };

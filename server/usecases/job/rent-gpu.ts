@@ -1,10 +1,11 @@
 // Rent: rank unlocked, then try one candidate a transaction, under the locks of law 8.
-import { AppError } from "../../../domain/errors.ts";
+
 import type { Principal } from "../../../domain/account/principal.ts";
+import { AppError } from "../../../domain/errors.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import type { RentWish } from "../../../domain/job/wish.ts";
-import { formatMicros } from "../../../domain/money/micros.ts";
 import { priceOfHours } from "../../../domain/money/charge.ts";
+import { formatMicros } from "../../../domain/money/micros.ts";
 import type { Offer, PlacementWish } from "../../../domain/placement/filters.ts";
 import { place, type Spot } from "../../../domain/placement/place.ts";
 import { explain } from "../../../domain/placement/rank.ts";
@@ -85,18 +86,30 @@ async function tryOffer(
   await recordEvent(tx, {
     subject: rented.jobId,
     code: "rented",
-    message: `Rented ${describe(wish.gpuCount, spot.gpuModel, wish.cpuCores)} on ${provider.name} at $${formatMicros(spot.rate)}/h.`,
-    data: { provider_id: provider.id, price_per_hour: formatMicros(spot.rate), held: formatMicros(hold), hours: wish.hours },
+    message: `Rented ${inWords(wish.gpuCount, spot.gpuModel, wish.cpuCores)} on ${provider.name} at $${formatMicros(spot.rate)}/h.`,
+    data: {
+      provider_id: provider.id,
+      price_per_hour: formatMicros(spot.rate),
+      held: formatMicros(hold),
+      hours: wish.hours,
+    },
     at: now,
   });
   return rented;
 }
 
-export function describe(gpuCount: number, gpuModel: string | null, cpuCores: number): string {
+export function inWords(gpuCount: number, gpuModel: string | null, cpuCores: number): string {
   return gpuCount > 0 ? `${gpuCount} × ${gpuModel}` : `${cpuCores} cores`;
 }
 
-async function insertRental(deps: RentDeps, tx: Tx, renter: Principal, wish: RentWish, spot: Spot, now: Date): Promise<Rented> {
+async function insertRental(
+  deps: RentDeps,
+  tx: Tx,
+  renter: Principal,
+  wish: RentWish,
+  spot: Spot,
+  now: Date,
+): Promise<Rented> {
   const jobId = deps.ids.next("job");
   const executionId = deps.ids.next("exec");
   const hostKey = deps.ssh.newHostKey();

@@ -9,7 +9,11 @@ import { writeDesire } from "../../repos/executions.ts";
 import { lockJob } from "../../repos/jobs.ts";
 import { getJob, noSuchJob } from "./get-job.ts";
 
-export async function stopJob(deps: Pick<Deps, "db" | "clock" | "queue">, owner: Principal, id: JobId): Promise<JobView> {
+export async function stopJob(
+  deps: Pick<Deps, "db" | "clock" | "queue">,
+  owner: Principal,
+  id: JobId,
+): Promise<JobView> {
   const now = deps.clock.now();
   const rung = await deps.db.transaction(async (tx) => {
     const row = await lockJob(tx, owner.account, id);
@@ -17,8 +21,18 @@ export async function stopJob(deps: Pick<Deps, "db" | "clock" | "queue">, owner:
     const { execution, job } = row;
     const open = isLive(execution.status) || job.settledAt === null;
     if (!open || execution.desired === "stop") return null;
-    await writeDesire(tx, execution.id, { desired: "stop", stopReason: "stopped-by-customer", stopRequestedAt: now }, now);
-    await recordEvent(tx, { subject: id, code: "stop-requested", message: "You asked it to stop. Billing ends here.", at: now });
+    await writeDesire(
+      tx,
+      execution.id,
+      { desired: "stop", stopReason: "stopped-by-customer", stopRequestedAt: now },
+      now,
+    );
+    await recordEvent(tx, {
+      subject: id,
+      code: "stop-requested",
+      message: "You asked it to stop. Billing ends here.",
+      at: now,
+    });
     return execution.id;
   });
   if (rung) await deps.queue.ring("execution.reconcile", { id: rung });

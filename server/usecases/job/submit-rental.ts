@@ -7,11 +7,11 @@ import type { JobView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { sshKeysOf } from "../../repos/ssh-keys.ts";
 import { getJob } from "./get-job.ts";
-import { describe, rentGpu } from "./rent-gpu.ts";
+import { inWords, rentGpu } from "./rent-gpu.ts";
 
 export function toWish(body: RentalBody, sshPublicKeys: readonly string[]): RentWish {
   return {
-    name: body.name ?? describe(body.gpu_count, body.gpu_type ?? "GPU", body.cpu_cores),
+    name: body.name ?? inWords(body.gpu_count, body.gpu_type ?? "GPU", body.cpu_cores),
     providerId: body.provider_id ?? null,
     gpuModel: body.gpu_type ?? null,
     gpuCount: body.gpu_count,
@@ -30,7 +30,12 @@ export function toWish(body: RentalBody, sshPublicKeys: readonly string[]): Rent
  * Rents what the body asks for. Logging in takes the key in the body, or else all keys of the account.
  * @throws AppError `bad-request` where there is no SSH key to log in with, and all that `rentGpu` throws
  */
-export async function submitRental(deps: Deps, renter: Principal, body: RentalBody, key: string | null): Promise<JobView> {
+export async function submitRental(
+  deps: Deps,
+  renter: Principal,
+  body: RentalBody,
+  key: string | null,
+): Promise<JobView> {
   const keys = body.ssh_public_key
     ? [deps.ssh.parsePublicKey(body.ssh_public_key).publicKey]
     : (await sshKeysOf(deps.db, renter.account)).map((row) => row.publicKey);

@@ -1,0 +1,73 @@
+// The periodic catch-up of one worker. Each line is one sweep; several workers at once do no harm.
+import type { Deps } from "../server/deps.ts";
+import { metrics } from "../server/metrics.ts";
+import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
+import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
+import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
+import { forgetOldRows } from "../server/usecases/system/forget-old-rows.ts";
+import { stampWorker } from "../server/usecases/system/stamp-worker.ts";
+
+interface Schedule {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: (deps: Deps) => Promise<unknown>;
+}
+
+function schedules(workerName: string): readonly Schedule[] {
+  return [
+    { name: "due", everyMs: 1_000, run: sweepDueExecutions },
+    { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
+    { name: "silence", everyMs: 5_000, run: sweepSilentProviders },
+    {
+      name: "orphans",
+      everyMs: 30_000,
+      run: async (deps) => {
+        const { orphans, unsettled } = await sweepOrphans(deps);
+        metrics.sweepCorrections.inc({ kind: "orphan" }, orphans);
+        metrics.sweepCorrections.inc({ kind: "unsettled" }, unsettled);
+      },
+    },
+    {
+      name: "offers",
+      everyMs: 30_000,
+      run: async (deps) => metrics.sweepCorrections.inc({ kind: "offer" }, await sweepOffers(deps)),
+    },
+    { name: "forget", everyMs: 600_000, run: forgetOldRows },
+  ];
+}
+
+/** Starts all sweeps, each at once and then in its rhythm, never twice at the same time. */
+export function startSchedules(deps: Deps, workerName: string): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const loops = schedules(workerName).map((schedule) => loop(deps, schedule, stopping.signal));
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function loop(deps: Deps, { name, everyMs, run }: Schedule, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await run(deps);
+    } catch (error) {
+      deps.log.error({ sweep: name, error }, "a sweep failed; the next one tries again");
+    }
+    await pause(everyMs, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
