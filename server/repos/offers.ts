@@ -1,0 +1,171 @@
+// Offers: recomputed from what they stand for, and matched to wishes by the database just as domain/placement does.
+import { and, asc, desc, eq, gte, ne, type SQL, sql } from "drizzle-orm";
+import type { ProviderId } from "../../domain/ids.ts";
+import { coresBilled } from "../../domain/money/quote.ts";
+import { FILTER_NAMES, type FilterName, type Offer, type PlacementWish } from "../../domain/placement/filters.ts";
+import type { Removed } from "../../domain/placement/rank.ts";
+import { offers } from "../../drizzle/schema/provider.ts";
+import type { Db, Tx } from "../deps.ts";
+import { HOLDING_STATUSES } from "./providers.ts";
+
+/** More are never tried in one rental. */
+const MOST_CANDIDATES = 200;
+
+const COLUMNS = sql.raw(`provider_id, gpu_model, provider_name, vram_mb, total_gpus, free_gpus, in_use_gpus,
+  free_cpu_cores, free_memory_gb, free_disk_gb, region, reputation, available, admission, presence, offline_since,
+  declared, sandboxed, price_per_gpu_hour, price_per_cpu_hour`);
+
+/**
+ * The offers as they should be: one a model, of GPUs that are there or held, and one of cores only.
+ * Free GPUs are present and unheld; free cores, memory and disk are total minus live executions.
+ */
+function computed(ofProviders: SQL) {
+  return sql`
+    select p.id as provider_id, g.gpu_model, p.name as provider_name, g.vram_mb, g.total_gpus, g.free_gpus, g.in_use_gpus,
+      greatest(0, p.cpu_cores - used.cores)::int as free_cpu_cores,
+      greatest(0, p.memory_gb - used.memory)::int as free_memory_gb,
+      greatest(0, p.disk_gb - used.disk)::int as free_disk_gb,
+      p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online') as available, p.admission, p.presence,
+      p.offline_since, g.declared, p.sandboxed, p.price_per_gpu_hour, p.price_per_cpu_hour
+    from providers p
+    cross join lateral (
+      select coalesce(sum(e.cpu_cores), 0) as cores, coalesce(sum(e.memory_gb), 0) as memory, coalesce(sum(e.disk_gb), 0) as disk
+      from executions e where e.provider_id = p.id and e.status in (${HOLDING_STATUSES})) used
+    cross join lateral (
+      select model as gpu_model, min(vram_mb) as vram_mb, count(*)::int as total_gpus,
+        (count(*) filter (where execution_id is null))::int as free_gpus,
+        (count(*) filter (where execution_id is not null))::int as in_use_gpus, bool_or(declared) as declared
+      from gpus where provider_id = p.id and (present or execution_id is not null) group by model
+      union all
+      select '', 0, 0, 0, 0, false where p.cpu_cores > 0) g
+    where ${ofProviders}`;
+}
+
+/**
+ * Makes a provider's offers what they should be. Call it in every transaction that changes a GPU, a provider or what
+ * its executions hold, after the change. The provider is locked, so that two such changes see each other.
+ * @returns how many rows were not right
+ */
+export async function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<number> {
+  await tx.execute(sql`select 1 from providers where id = ${providerId} for no key update`);
+  const changed = await tx.execute(sql`
+    with right_now as (${computed(sql`p.id = ${providerId}`)}),
+    gone as (
+      delete from offers o where o.provider_id = ${providerId}
+        and not exists (select 1 from right_now r where r.gpu_model = o.gpu_model) returning 1),
+    written as (
+      insert into offers as o (${COLUMNS}) select ${COLUMNS} from right_now
+      on conflict (provider_id, gpu_model) do update set
+        provider_name = excluded.provider_name, vram_mb = excluded.vram_mb, total_gpus = excluded.total_gpus,
+        free_gpus = excluded.free_gpus, in_use_gpus = excluded.in_use_gpus, free_cpu_cores = excluded.free_cpu_cores,
+        free_memory_gb = excluded.free_memory_gb, free_disk_gb = excluded.free_disk_gb, region = excluded.region,
+        reputation = excluded.reputation, available = excluded.available, admission = excluded.admission,
+        presence = excluded.presence, offline_since = excluded.offline_since, declared = excluded.declared,
+        sandboxed = excluded.sandboxed, price_per_gpu_hour = excluded.price_per_gpu_hour,
+        price_per_cpu_hour = excluded.price_per_cpu_hour
+      where o is distinct from excluded returning 1)
+    select 1 from gone union all select 1 from written`);
+  return changed.length;
+}
+
+/** Providers whose stored offers differ from what they should be. */
+export async function driftedProviders(db: Db): Promise<ProviderId[]> {
+  const rows = await db.execute<{ id: ProviderId }>(sql`
+    with right_now as (${computed(sql`true`)}), stored as (select ${COLUMNS} from offers)
+    select distinct provider_id as id from (
+      (select * from right_now except select * from stored) union all (select * from stored except select * from right_now)
+    ) differing`);
+  return rows.map(({ id }) => id);
+}
+
+const OFFER = {
+  providerId: offers.providerId,
+  providerName: offers.providerName,
+  gpuModel: sql<string | null>`nullif(${offers.gpuModel}, '')`,
+  vramMb: offers.vramMb,
+  totalGpus: offers.totalGpus,
+  freeGpus: offers.freeGpus,
+  freeCpuCores: offers.freeCpuCores,
+  freeMemoryGb: offers.freeMemoryGb,
+  freeDiskGb: offers.freeDiskGb,
+  region: offers.region,
+  reputation: offers.reputation,
+  available: offers.available,
+  sandboxed: offers.sandboxed,
+  pricePerGpuHour: offers.pricePerGpuHour,
+  pricePerCpuHour: offers.pricePerCpuHour,
+};
+
+/** `rateOf` in SQL. The cores billed follow from the wish alone, so that the domain's own function gives them. */
+function rateSql(wish: PlacementWish): SQL {
+  return sql`(${offers.pricePerGpuHour} * ${wish.gpuCount}::bigint + ${offers.pricePerCpuHour} * ${coresBilled(wish)}::bigint)`;
+}
+
+/** The filters of domain/placement/filters.ts as conditions; undefined where a wish does not ask. */
+function conditions(wish: PlacementWish): Record<FilterName, SQL | undefined> {
+  return {
+    provider: wish.providerId === null ? undefined : eq(offers.providerId, wish.providerId),
+    gpu_type:
+      wish.gpuModel === null
+        ? undefined
+        : sql`nullif(${offers.gpuModel}, '') is not distinct from ${wish.gpuModel}::text`,
+    gpu_count: gte(offers.freeGpus, wish.gpuCount),
+    cpu_cores: gte(offers.freeCpuCores, wish.cpuCores),
+    memory_gb: gte(offers.freeMemoryGb, wish.memoryGb),
+    storage_gb: gte(offers.freeDiskGb, wish.diskGb),
+    max_price: wish.maxRate === null ? undefined : sql`${rateSql(wish)} <= ${wish.maxRate.toString()}::bigint`,
+    status: eq(offers.available, true),
+    sandbox: wish.needsSandbox ? eq(offers.sandboxed, true) : undefined,
+  };
+}
+
+/** `isOfKind`: GPUs, or cores only. */
+function ofKind(wish: PlacementWish): SQL {
+  return wish.gpuCount === 0 ? eq(offers.gpuModel, "") : ne(offers.gpuModel, "");
+}
+
+/** What fits a wish, in the order of `rank`. Unlocked: an order to try, not a promise. */
+export function candidateOffers(db: Db | Tx, wish: PlacementWish): Promise<Offer[]> {
+  return db
+    .select(OFFER)
+    .from(offers)
+    .where(and(ofKind(wish), ...Object.values(conditions(wish))))
+    .orderBy(
+      asc(rateSql(wish)),
+      desc(offers.reputation),
+      asc(offers.freeGpus),
+      sql`${offers.providerId} collate "C"`,
+      sql`${offers.gpuModel} collate "C"`,
+    )
+    .limit(MOST_CANDIDATES);
+}
+
+/** How many offers are of the kind, how many fit, and how many each filter alone keeps away, as `rank` counts them. */
+export async function explainOffers(
+  db: Db | Tx,
+  wish: PlacementWish,
+): Promise<{ considered: number; fitting: number; removed: Removed }> {
+  const asked = conditions(wish);
+  const misses = sql.join(
+    FILTER_NAMES.map((name) => sql`(not ${asked[name] ?? sql`true`})::int as ${sql.identifier(name)}`),
+    sql`, `,
+  );
+  const all = sql.join(
+    FILTER_NAMES.map((name) => sql.identifier(name)),
+    sql` + `,
+  );
+  const alone = sql.join(
+    FILTER_NAMES.map(
+      (name) =>
+        sql`(count(*) filter (where missed = 1 and ${sql.identifier(name)} = 1))::int as ${sql.identifier(name)}`,
+    ),
+    sql`, `,
+  );
+  const [row] = await db.execute<Record<FilterName | "considered" | "fitting", number>>(sql`
+    select count(*)::int as considered, (count(*) filter (where missed = 0))::int as fitting, ${alone}
+    from (select *, ${all} as missed from (select ${misses} from ${offers} where ${ofKind(wish)}) each_filter) counted`);
+  if (!row) return { considered: 0, fitting: 0, removed: {} };
+  const removed: Removed = {};
+  for (const name of FILTER_NAMES) if (row[name] > 0) removed[name] = row[name];
+  return { considered: row.considered, fitting: row.fitting, removed };
+}
