@@ -1,0 +1,203 @@
+// The environment, parsed once by each main before it listens. A wrong one stops the start and names every problem.
+import { BlockList, isIP } from "node:net";
+import { z } from "zod";
+
+/** What an operator decided. */
+export interface Env {
+  readonly databaseUrl: string;
+  readonly host: string;
+  readonly port: number;
+  /** the worker's own; null where it serves none */
+  readonly metricsPort: number | null;
+  /** origin that people use, without a slash at its end */
+  readonly publicUrl: string;
+  readonly demo: boolean;
+  readonly production: boolean;
+  /** 64 hexadecimal digits */
+  readonly secretKey: string;
+  readonly nextAuthSecret: string;
+  /** addresses, lower case */
+  readonly operators: readonly string[];
+  /** CIDRs whose forwarded headers count */
+  readonly trustedProxies: readonly string[];
+  readonly anonymousAccount: string | null;
+  readonly platformFeeBps: number;
+  readonly walletConnectProjectId: string | null;
+  /** where contract wallets are asked; null leaves only keys */
+  readonly chainRpcUrl: string | null;
+}
+
+/** Every problem of an environment at once. */
+export class EnvError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`Berth cannot start with this environment:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.name = "EnvError";
+  }
+}
+
+// A demo is bound to this machine, so that it may start without being given secrets.
+const DEMO_SECRET_KEY = "de".repeat(32);
+const DEMO_NEXTAUTH_SECRET = "a demo is bound to this machine only";
+const MIN_SECRET_LENGTH = 32;
+/** A secret with fewer different characters than this was typed, not drawn. */
+const MIN_DIFFERENT_CHARACTERS = 8;
+
+const emptyIsAbsent = (value: unknown) => (typeof value === "string" && value.trim() === "" ? undefined : value);
+const optional = <S extends z.ZodType>(schema: S) => z.preprocess(emptyIsAbsent, schema.optional());
+const list = (item: z.ZodType<string, string>) =>
+  optional(
+    z
+      .string()
+      .transform((text) =>
+        text
+          .split(",")
+          .map((part) => part.trim())
+          .filter(Boolean),
+      )
+      .pipe(z.array(item)),
+  );
+
+const Flag = z.stringbool({ truthy: ["1", "true", "yes"], falsy: ["0", "false", "no"], error: "must be 1 or 0" });
+const Port = z
+  .string()
+  .regex(/^\d{1,5}$/, "must be a port")
+  .transform(Number)
+  .pipe(z.number().min(1).max(65_535));
+const Address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, "must be an address: 0x and 40 hexadecimal digits")
+  .transform((text) => text.toLowerCase());
+const Cidr = z.string().refine(isCidr, "must be addresses or CIDRs, such as 10.0.0.0/8");
+
+const Vars = z.object({
+  DATABASE_URL: optional(z.string().regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
+  POSTGRES_HOST: optional(z.string()),
+  POSTGRES_PORT: optional(Port),
+  POSTGRES_DB: optional(z.string()),
+  POSTGRES_USER: optional(z.string()),
+  POSTGRES_PASSWORD: optional(z.string()),
+  HOST: optional(z.string()),
+  PORT: optional(Port),
+  PROXY_PORT: optional(Port),
+  METRICS_PORT: optional(Port),
+  PUBLIC_URL: optional(z.url({ protocol: /^https?$/, error: "must be a URL, such as https://berth.example" })),
+  NEXTAUTH_URL: optional(z.url({ protocol: /^https?$/, error: "must be a URL" })),
+  BERTH_DEMO: optional(Flag),
+  BERTH_SECRET_KEY: optional(z.string().regex(/^[0-9a-fA-F]{64}$/, "must be 64 hexadecimal digits")),
+  NEXTAUTH_SECRET: optional(z.string().min(MIN_SECRET_LENGTH, `must have at least ${MIN_SECRET_LENGTH} characters`)),
+  OPERATOR_ADDRESSES: list(Address),
+  TRUSTED_PROXIES: list(Cidr),
+  ANONYMOUS_ACCOUNT: optional(Address),
+  PLATFORM_FEE_BPS: optional(
+    z
+      .string()
+      .regex(/^\d{1,5}$/, "must be whole basis points, 0 to 10000")
+      .transform(Number)
+      .pipe(z.number().max(10_000)),
+  ),
+  WALLETCONNECT_PROJECT_ID: optional(z.string()),
+  CHAIN_RPC_URL: optional(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })),
+  NODE_ENV: optional(z.string()),
+});
+type Vars = z.infer<typeof Vars>;
+
+/** @throws EnvError that names every variable that is missing or wrong */
+export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
+  const parsed = Vars.safeParse(source);
+  if (!parsed.success)
+    throw new EnvError(parsed.error.issues.map((issue) => `${issue.path[0]?.toString()}: ${issue.message}`));
+  const vars = parsed.data;
+  const demo = vars.BERTH_DEMO ?? false;
+  const problems = [...problemsOfAny(vars), ...(demo ? problemsOfADemo(vars) : problemsOutsideADemo(vars))];
+  const databaseUrl = databaseUrlOf(vars);
+  if (!databaseUrl || problems.length > 0) throw new EnvError(problems);
+  const port = vars.PORT ?? vars.PROXY_PORT ?? 8080;
+  return {
+    databaseUrl,
+    port,
+    host: vars.HOST ?? (demo ? "127.0.0.1" : "0.0.0.0"),
+    metricsPort: vars.METRICS_PORT ?? null,
+    publicUrl: new URL(vars.PUBLIC_URL ?? `http://127.0.0.1:${port}`).origin,
+    demo,
+    production: vars.NODE_ENV === "production",
+    secretKey: (vars.BERTH_SECRET_KEY ?? DEMO_SECRET_KEY).toLowerCase(),
+    nextAuthSecret: vars.NEXTAUTH_SECRET ?? DEMO_NEXTAUTH_SECRET,
+    operators: vars.OPERATOR_ADDRESSES ?? [],
+    trustedProxies: vars.TRUSTED_PROXIES ?? [],
+    anonymousAccount: vars.ANONYMOUS_ACCOUNT ?? null,
+    platformFeeBps: vars.PLATFORM_FEE_BPS ?? 1000,
+    walletConnectProjectId: vars.WALLETCONNECT_PROJECT_ID ?? null,
+    chainRpcUrl: vars.CHAIN_RPC_URL ?? null,
+  };
+}
+
+function problemsOfAny(vars: Vars): string[] {
+  const problems: string[] = [];
+  if (!databaseUrlOf(vars)) problems.push("DATABASE_URL: is missing, and so is POSTGRES_HOST");
+  const { PUBLIC_URL, NEXTAUTH_URL } = vars;
+  if (PUBLIC_URL && new URL(PUBLIC_URL).pathname !== "/") problems.push("PUBLIC_URL: must have no path");
+  if (PUBLIC_URL && NEXTAUTH_URL && new URL(NEXTAUTH_URL).origin !== new URL(PUBLIC_URL).origin)
+    problems.push("NEXTAUTH_URL: must have the origin of PUBLIC_URL");
+  return problems;
+}
+
+function problemsOfADemo(vars: Vars): string[] {
+  if (!vars.HOST || vars.HOST === "127.0.0.1") return [];
+  return ["HOST: a demo listens on 127.0.0.1 only"];
+}
+
+function problemsOutsideADemo(vars: Vars): string[] {
+  const problems: string[] = [];
+  if (!vars.PUBLIC_URL) problems.push("PUBLIC_URL: is missing");
+  for (const name of ["BERTH_SECRET_KEY", "NEXTAUTH_SECRET"] as const) {
+    const secret = vars[name];
+    if (!secret) problems.push(`${name}: is missing`);
+    else if (isGuessable(secret)) problems.push(`${name}: is a default or too simple; draw a random one`);
+  }
+  if (vars.ANONYMOUS_ACCOUNT) problems.push("ANONYMOUS_ACCOUNT: is for a demo only");
+  return problems;
+}
+
+function isGuessable(secret: string): boolean {
+  const known =
+    [DEMO_SECRET_KEY, DEMO_NEXTAUTH_SECRET].includes(secret) || /change.?me|default|example|your.?secret/i.test(secret);
+  return known || new Set(secret).size < MIN_DIFFERENT_CHARACTERS;
+}
+
+function databaseUrlOf(vars: Vars): string | undefined {
+  if (vars.DATABASE_URL || !vars.POSTGRES_HOST) return vars.DATABASE_URL;
+  const url = new URL("postgres://localhost");
+  url.hostname = vars.POSTGRES_HOST;
+  url.port = String(vars.POSTGRES_PORT ?? 5432);
+  url.username = encodeURIComponent(vars.POSTGRES_USER ?? "postgres");
+  url.password = encodeURIComponent(vars.POSTGRES_PASSWORD ?? "");
+  url.pathname = `/${encodeURIComponent(vars.POSTGRES_DB ?? "berth")}`;
+  return url.href;
+}
+
+function isCidr(text: string): boolean {
+  try {
+    blockListOf([text]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The addresses that CIDRs name.
+ * @throws where one of them is no address and no CIDR
+ */
+export function blockListOf(cidrs: readonly string[]): BlockList {
+  const listed = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = "", bits, ...rest] = cidr.split("/");
+    const family = isIP(address);
+    if (family === 0 || rest.length > 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits)))
+      throw new Error(`${cidr} is no CIDR`);
+    const type = family === 6 ? "ipv6" : "ipv4";
+    if (bits === undefined) listed.addAddress(address, type);
+    else listed.addSubnet(address, Number(bits), type);
+  }
+  return listed;
+}
