@@ -1,0 +1,71 @@
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { ProviderId } from "../../domain/ids.ts";
+import { type ProviderWorld, providerWorld } from "../testing/provider-world.ts";
+import { desiredTopic, dropDesired, listDesired, putDesired } from "./desired.ts";
+
+let world: ProviderWorld;
+beforeAll(async () => {
+  world = await providerWorld();
+});
+afterAll(() => world.close());
+beforeEach(() => world.empty());
+
+async function wakesDuring(id: ProviderId, work: () => Promise<unknown>): Promise<number> {
+  let wakes = 0;
+  const stop = world.deps.wakes.subscribe(desiredTopic(id), () => wakes++);
+  await work();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  stop();
+  return wakes;
+}
+
+test("what is put twice just so moves the generation once and wakes once", async () => {
+  const providerId = await world.provider();
+  const executionId = await world.execution({ providerId });
+  const wanted = { executionId, providerId, sealedSpec: "sealed" };
+  const wakes = await wakesDuring(providerId, async () => {
+    expect(await world.db.transaction((tx) => putDesired(tx, wanted))).toBe(true);
+    expect(await world.db.transaction((tx) => putDesired(tx, wanted))).toBe(false);
+  });
+  expect(wakes).toBe(1);
+  expect(await listDesired(world.db, providerId)).toMatchObject({
+    generation: 1,
+    wanted: [{ executionId, sealedSpec: "sealed", expiresAt: null }],
+  });
+  expect(await world.db.transaction((tx) => putDesired(tx, { ...wanted, sealedSpec: "other" }))).toBe(true);
+  expect(await listDesired(world.db, providerId)).toMatchObject({ generation: 2, wanted: [{ sealedSpec: "other" }] });
+});
+
+test("what is dropped twice moves the generation once", async () => {
+  const providerId = await world.provider();
+  const executionId = await world.execution({ providerId });
+  await world.db.transaction((tx) => putDesired(tx, { executionId, providerId, sealedSpec: "sealed" }));
+  expect(await world.db.transaction((tx) => dropDesired(tx, executionId))).toBe(true);
+  expect(await world.db.transaction((tx) => dropDesired(tx, executionId))).toBe(false);
+  expect(await listDesired(world.db, providerId)).toMatchObject({ generation: 2, wanted: [] });
+});
+
+test("the generation counts every change, however many come at once", async () => {
+  const providerId = await world.provider();
+  const ids = await Promise.all(Array.from({ length: 12 }, () => world.execution({ providerId })));
+  await Promise.all(
+    ids.map((executionId) =>
+      world.db.transaction((tx) => putDesired(tx, { executionId, providerId, sealedSpec: "s" })),
+    ),
+  );
+  await Promise.all(ids.slice(0, 6).map((id) => world.db.transaction((tx) => dropDesired(tx, id))));
+  const desired = await listDesired(world.db, providerId);
+  expect(desired?.generation).toBe(18);
+  expect(desired?.wanted).toHaveLength(6);
+});
+
+test("a wake comes only when the change has committed", async () => {
+  const providerId = await world.provider();
+  const executionId = await world.execution({ providerId });
+  const rolledBack = world.db.transaction(async (tx) => {
+    await putDesired(tx, { executionId, providerId, sealedSpec: "sealed" });
+    await tx.execute(sql`select 1 / 0`);
+  });
+  expect(await wakesDuring(providerId, () => rolledBack.catch(() => {}))).toBe(0);
+});
