@@ -23,10 +23,12 @@ export function Entries({ entries }: { readonly entries: readonly EntryView[] })
       <tbody>
         {entries.map((entry) => (
           <tr key={entry.id}>
-            <td data-label="When">
+            <td data-label="When" data-double="">
               <Moment at={entry.at} withDay />
             </td>
-            <td data-label="What">{entry.description}</td>
+            <td data-label="What" data-wide="">
+              {entry.description}
+            </td>
             <td data-label="Job">
               {entry.job_id ? (
                 <Link className="link num" href={`/jobs/${entry.job_id}`} title={entry.job_id}>

@@ -57,7 +57,7 @@ export function JobsTable({ jobs }: { readonly jobs: readonly JobView[] }) {
             <td data-label="Cost so far" className="r">
               <Money usd={job.cost_so_far} />
             </td>
-            <td data-label="Made" className="r">
+            <td data-label="Made" data-double="" className="r">
               <Moment at={job.created_at} withDay />
             </td>
           </tr>

@@ -66,7 +66,7 @@ export function MarketFilters({ query, models, regions, refused }: FiltersProps)
           </Link>
         ))}
       </nav>
-      <Form action="/" className="grid grid-cols-2 items-end gap-3 md:flex md:flex-wrap" data-auto="">
+      <Form action="/" className="grid grid-cols-3 items-end gap-3 md:flex md:flex-wrap" data-auto="">
         {chosen && <input type="hidden" name="gpu" value={chosen} />}
         <Labelled label="VRAM at least" htmlFor="f-vram">
           <Select

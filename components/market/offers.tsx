@@ -97,7 +97,7 @@ export function Offers({ offers, now }: OffersProps) {
                 )}
               </span>
             </td>
-            <td data-label="GPUs" className="md:whitespace-nowrap">
+            <td data-label="GPUs" data-double="" className="md:whitespace-nowrap">
               <Gpus offer={offer} />
             </td>
             <td data-label="Berths">

@@ -67,7 +67,7 @@ function Estimate({ estimate }: { readonly estimate: EstimateView }) {
         </dd>
       </dl>
       <p className="mt-3 border-line border-t pt-3 text-ink-3 text-small">
-        {chosen.why} <span className="num">{estimate.offers_fitting}</span> of{" "}
+        Chosen: {chosen.why}. <span className="num">{estimate.offers_fitting}</span> of{" "}
         <span className="num">{estimate.offers_considered}</span> offers fit. Billed by the second; what is not used
         goes back.
       </p>
