@@ -26,11 +26,11 @@ export interface OperationShape {
 const NONE = z.strictObject({});
 export type None = typeof NONE;
 
-interface Given {
+interface Given<A extends Access> {
   readonly method: OperationShape["method"];
   readonly path: string;
   readonly summary: string;
-  readonly access: Access;
+  readonly access: A;
   readonly status?: 200 | 201 | 204;
   readonly idempotent?: boolean;
   readonly secret?: boolean;
@@ -38,11 +38,12 @@ interface Given {
 
 /** Declares an operation; what is not given takes no input. */
 export function operation<
+  A extends Access,
   P extends z.ZodType = None,
   Q extends z.ZodType = None,
   B extends z.ZodType = None,
   R extends z.ZodType = None,
->(given: Given & { readonly params?: P; readonly query?: Q; readonly body?: B; readonly response?: R }) {
+>(given: Given<A> & { readonly params?: P; readonly query?: Q; readonly body?: B; readonly response?: R }) {
   return {
     method: given.method,
     path: given.path,
