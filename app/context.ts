@@ -1,0 +1,64 @@
+// What a page may ask about its request: the server it runs in, who is there, and how one may log in.
+
+import { cookies } from "next/headers";
+import { decode } from "next-auth/jwt";
+import { cache } from "react";
+import type { Visitor } from "../components/shell/header.tsx";
+import type { LoginOptions } from "../components/wallet/options.ts";
+import type { Principal } from "../domain/account/principal.ts";
+import { AppError } from "../domain/errors.ts";
+import type { Deps } from "../server/deps.ts";
+import { authenticate } from "../server/usecases/account/authenticate.ts";
+import { logout } from "../server/usecases/account/logout.ts";
+import { getBilling } from "../server/usecases/billing/get-billing.ts";
+
+export const SESSION_COOKIE = "berth_session";
+
+/** Next bundles its own copy of this module, so what the server was started with is found under a symbol. */
+const DEPS = Symbol.for("berth.deps");
+
+export function deps(): Deps {
+  const found: unknown = Reflect.get(globalThis, DEPS);
+  if (!found) throw new Error("the console runs behind web/main.ts, which was not started");
+  return found as Deps; // the one writer of this symbol is web/main.ts
+}
+
+/** The token in the visitor's cookie; null where there is none or it was not written by us. */
+async function sessionToken(): Promise<string | null> {
+  const cookie = (await cookies()).get(SESSION_COOKIE)?.value;
+  const secret = process.env.NEXTAUTH_SECRET;
+  if (!cookie || !secret) return null;
+  const jwt = await decode({ token: cookie, secret }).catch(() => null);
+  return typeof jwt?.berthToken === "string" ? jwt.berthToken : null;
+}
+
+/** Who looks at the page; asked once a request, however many ask. */
+export const principal = cache(async (): Promise<Principal | null> => {
+  const token = await sessionToken();
+  return token ? authenticate(deps(), token) : null;
+});
+
+/** @throws AppError `unauthenticated` */
+export async function requirePrincipal(): Promise<Principal> {
+  const who = await principal();
+  if (!who) throw new AppError("unauthenticated", "Log in with your wallet first.");
+  return who;
+}
+
+export async function endSession(): Promise<void> {
+  const token = await sessionToken();
+  if (token) await logout(deps(), token);
+  (await cookies()).delete(SESSION_COOKIE);
+}
+
+export const visitor = cache(async (): Promise<Visitor | null> => {
+  const who = await principal();
+  if (!who) return null;
+  const { available } = await getBilling(deps(), who, { limit: 1 });
+  return { address: who.account, available };
+});
+
+export function loginOptions(): LoginOptions {
+  const { demo } = deps().settings;
+  return { demo, walletConnectProjectId: process.env.WALLETCONNECT_PROJECT_ID || null };
+}

@@ -1,0 +1,97 @@
+// One job: the way in, what it costs, what happened, and how to extend or stop it.
+import { randomUUID } from "node:crypto";
+import type { Metadata } from "next";
+import { notFound } from "next/navigation";
+import { ExtendDialog } from "../../../components/job/extend-dialog.tsx";
+import { BillPanel, MachinePanel } from "../../../components/job/panels.tsx";
+import { SshPanel } from "../../../components/job/ssh-panel.tsx";
+import { StateNotice } from "../../../components/job/state-notice.tsx";
+import { StopDialog } from "../../../components/job/stop-dialog.tsx";
+import { Timeline } from "../../../components/job/timeline.tsx";
+import { LoginFirst } from "../../../components/shell/login-first.tsx";
+import { Page } from "../../../components/shell/page.tsx";
+import { LinkButton } from "../../../components/ui/button.tsx";
+import { Live } from "../../../components/ui/live.tsx";
+import { Status } from "../../../components/ui/status.tsx";
+import { isAppError } from "../../../domain/errors.ts";
+import { isId } from "../../../domain/ids.ts";
+import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
+import { getJob } from "../../../server/usecases/job/get-job.ts";
+import { listJobEvents } from "../../../server/usecases/job/list-job-events.ts";
+import { deps, loginOptions, principal } from "../../context.ts";
+import { extendAction, stopAction } from "./actions.ts";
+
+export const metadata: Metadata = { title: "Job" };
+
+/** The stream wakes the page when something happened; between events only the cost moves. */
+const EVERY_MS = 5000;
+
+export default async function JobPage({ params }: { readonly params: Promise<{ readonly id: string }> }) {
+  const [{ id }, who] = await Promise.all([params, principal()]);
+  if (!isId("job", id)) notFound();
+  if (!who) {
+    return (
+      <Page eyebrow="Job" title="A job">
+        <LoginFirst title="Log in to see this job" options={loginOptions()}>
+          Jobs belong to the wallet that rented them.
+        </LoginFirst>
+      </Page>
+    );
+  }
+  const [job, { events }] = await Promise.all([getJob(deps(), who, id), listJobEvents(deps(), who, id, {})]).catch(
+    (error: unknown) => {
+      if (isAppError(error) && error.code === "not-found") notFound();
+      throw error;
+    },
+  );
+  const now = deps().clock.now().toISOString();
+  const live = job.ended_at === null;
+  const running = job.status === "running";
+  const again = new URLSearchParams(job.gpu_model ? { gpu_type: job.gpu_model } : { gpu_count: "0" });
+  return (
+    <Page
+      eyebrow={
+        <>
+          Rental · <span className="normal-case">{job.id}</span>
+        </>
+      }
+      title={
+        <>
+          {job.name} <Status status={job.status} />
+        </>
+      }
+      aside={
+        live ? (
+          <>
+            {running && (
+              <ExtendDialog
+                action={extendAction.bind(null, job.id)}
+                pricePerHour={job.price_per_hour}
+                mostHours={Math.max(0, MAX_RENTAL_HOURS - job.duration_hours)}
+                idempotencyKey={randomUUID()}
+              />
+            )}
+            {(running || job.status === "pending") && (
+              <StopDialog name={job.name} action={stopAction.bind(null, job.id)} />
+            )}
+          </>
+        ) : (
+          <LinkButton href={`/rent?${again}`}>Rent again</LinkButton>
+        )
+      }
+    >
+      {live && <Live everyMs={EVERY_MS} stream={`/api/v1/jobs/${job.id}/events`} />}
+      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
+        <div className="grid min-w-0 gap-5">
+          <SshPanel job={job} />
+          <StateNotice job={job} now={now} />
+          <Timeline events={events} />
+        </div>
+        <div className="grid gap-5">
+          <BillPanel job={job} />
+          <MachinePanel job={job} />
+        </div>
+      </div>
+    </Page>
+  );
+}
