@@ -1,5 +1,7 @@
 // What the rent form holds, as text, and what it is on the wire.
 
+import { toMoney } from "../market/query.ts";
+
 export const WISH_FIELDS = [
   "provider_id",
   "gpu_type",
@@ -18,12 +20,6 @@ export type WishText = Readonly<Partial<Record<WishField, string>>>;
 
 const NUMBERS: readonly WishField[] = ["gpu_count", "duration_hours", "cpu_cores", "memory_gb", "storage_gb"];
 
-/** "0.6" as "0.600000"; what is no amount is left for the wire to refuse. */
-function money(text: string): string {
-  const match = /^\$?(\d{1,9})(?:[.,](\d{1,6}))?$/.exec(text);
-  return match ? `${match[1]}.${(match[2] ?? "").padEnd(6, "0")}` : text;
-}
-
 /** The body of POST /jobs. Empty fields are left out; what is no number stays text, so that the wire names the field. */
 export function wishBody(wish: WishText): Readonly<Record<string, string | number>> {
   const body: Record<string, string | number> = { kind: "rental" };
@@ -31,7 +27,7 @@ export function wishBody(wish: WishText): Readonly<Record<string, string | numbe
     const text = wish[field]?.trim();
     if (!text) continue;
     if (NUMBERS.includes(field)) body[field] = /^\d{1,9}$/.test(text) ? Number(text) : text;
-    else body[field] = field === "max_price" ? money(text) : text;
+    else body[field] = field === "max_price" ? toMoney(text) : text;
   }
   if (body.gpu_count === 0) delete body.gpu_type;
   return body;
