@@ -1,0 +1,53 @@
+// GPUs as their machine reports them.
+import { asc, eq, inArray, sql } from "drizzle-orm";
+import type { GpuId, ProviderId } from "../../domain/ids.ts";
+import { gpus } from "../../drizzle/schema/provider.ts";
+import type { Db, Tx } from "../deps.ts";
+
+export type GpuRow = typeof gpus.$inferSelect;
+export type NewGpu = typeof gpus.$inferInsert;
+
+export function gpusOf(db: Db | Tx, providerIds: readonly ProviderId[]): Promise<GpuRow[]> {
+  return db
+    .select()
+    .from(gpus)
+    .where(inArray(gpus.providerId, [...providerIds]))
+    .orderBy(asc(gpus.providerId), asc(gpus.index));
+}
+
+/** A provider's GPUs, locked in device order; its row is locked before. */
+export function lockGpus(tx: Tx, providerId: ProviderId): Promise<GpuRow[]> {
+  return tx
+    .select()
+    .from(gpus)
+    .where(eq(gpus.providerId, providerId))
+    .orderBy(asc(gpus.index), asc(gpus.id))
+    .for("no key update");
+}
+
+/** Adds GPUs, or overwrites what the machine says of those known by their UUID. Who holds them stays. */
+export async function upsertGpus(tx: Tx, rows: readonly NewGpu[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx
+    .insert(gpus)
+    .values([...rows])
+    .onConflictDoUpdate({
+      target: [gpus.providerId, gpus.uuid],
+      set: {
+        index: sql`excluded.index`,
+        model: sql`excluded.model`,
+        vramMb: sql`excluded.vram_mb`,
+        driver: sql`excluded.driver`,
+        declared: sql`excluded.declared`,
+        present: sql`true`,
+      },
+    });
+}
+
+export async function markGpusAbsent(tx: Tx, ids: readonly GpuId[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx
+    .update(gpus)
+    .set({ present: false })
+    .where(inArray(gpus.id, [...ids]));
+}

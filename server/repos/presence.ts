@@ -1,0 +1,102 @@
+// Signs of life, many at once: written in batches, read for who is silent and who still holds what has ended.
+import { and, asc, eq, inArray, lte, sql } from "drizzle-orm";
+import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
+import { listening, providerPresence, providers } from "../../drizzle/schema/provider.ts";
+import type { Db, Tx } from "../deps.ts";
+import { HOLDING_STATUSES } from "./providers.ts";
+
+export type PresenceRow = typeof providerPresence.$inferSelect;
+export type Beat = PresenceRow;
+
+/** What the reports said before; locked by provider, so that two processes with beats of the same ones take turns. */
+export async function lockPresence(tx: Tx, ids: readonly ProviderId[]): Promise<PresenceRow[]> {
+  return tx
+    .select()
+    .from(providerPresence)
+    .where(inArray(providerPresence.providerId, [...ids]))
+    .orderBy(asc(providerPresence.providerId))
+    .for("update");
+}
+
+/**
+ * Writes beats in one statement. A beat whose `seq` is not above the last one changes nothing, nor does one of nobody.
+ * @param beats at most one a provider
+ * @returns the providers whose beat was taken
+ */
+export async function writeBeats(tx: Tx, beats: readonly Beat[]): Promise<Set<ProviderId>> {
+  const rows = JSON.stringify(beats.map((beat) => ({ ...beat, lastSeenAt: beat.lastSeenAt.toISOString() })));
+  const written = await tx.execute<{ id: ProviderId }>(sql`
+    insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage)
+    select b."providerId", b."lastSeenAt", b.seq, b.report, b."reportedGeneration", b.usage
+    from jsonb_to_recordset(${rows}::jsonb) as b("providerId" text, "lastSeenAt" timestamptz, seq bigint, report jsonb,
+      "reportedGeneration" integer, usage jsonb)
+    join providers p on p.id = b."providerId"
+    order by b."providerId"
+    on conflict (provider_id) do update set last_seen_at = excluded.last_seen_at, seq = excluded.seq,
+      report = excluded.report, reported_generation = excluded.reported_generation, usage = excluded.usage
+    where excluded.seq > provider_presence.seq
+    returning provider_id as id`);
+  return new Set(written.map(({ id }) => id));
+}
+
+/** What a beat may be about: news of these executions, and of all that these providers should run but leave out. */
+export interface News {
+  readonly providerId: ProviderId;
+  readonly changed: readonly ExecutionId[];
+  /** null where what is left out tells nothing new */
+  readonly reported: readonly ExecutionId[] | null;
+}
+
+/** Makes live executions due because their own provider has news of them. @returns which */
+export async function wakeByNews(tx: Tx, news: readonly News[], now: Date): Promise<ExecutionId[]> {
+  if (news.length === 0) return [];
+  const rows = await tx.execute<{ id: ExecutionId }>(sql`
+    update executions e set next_reconcile_at = ${now.toISOString()}::timestamptz, reconcile_attempts = 0
+    from jsonb_to_recordset(${JSON.stringify(news)}::jsonb) as n("providerId" text, changed jsonb, reported jsonb)
+    where e.provider_id = n."providerId" and e.status in (${HOLDING_STATUSES})
+      and (n.changed @> to_jsonb(e.id) or (jsonb_typeof(n.reported) = 'array' and not n.reported @> to_jsonb(e.id)))
+    returning e.id`);
+  return rows.map(({ id }) => id);
+}
+
+/** Makes all that lives on a provider due. @returns which */
+export async function wakeLiveOn(tx: Tx, providerId: ProviderId, now: Date): Promise<ExecutionId[]> {
+  const rows = await tx.execute<{ id: ExecutionId }>(sql`
+    update executions set next_reconcile_at = ${now.toISOString()}::timestamptz, reconcile_attempts = 0
+    where provider_id = ${providerId} and status in (${HOLDING_STATUSES}) returning id`);
+  return rows.map(({ id }) => id);
+}
+
+/** Whether a provider's last report holds an execution that does not live there: ended by the broker, or never known. */
+export async function reportsGhosts(tx: Tx, providerId: ProviderId): Promise<boolean> {
+  const [row] = await tx.execute<{ ghosts: boolean }>(sql`
+    select exists (
+      select 1 from provider_presence pp, jsonb_array_elements(pp.report) as each(item)
+      where pp.provider_id = ${providerId} and not exists (
+        select 1 from executions e where e.id = item->>'id' and e.provider_id = pp.provider_id
+          and e.status in (${HOLDING_STATUSES}))) as ghosts`);
+  return row?.ghosts ?? false;
+}
+
+/** Providers that are taken for present and were last heard this long before the broker's last stamp. */
+export async function silentProviders(db: Db, ms: number): Promise<ProviderId[]> {
+  const rows = await db
+    .select({ id: providers.id })
+    .from(providers)
+    .innerJoin(providerPresence, eq(providerPresence.providerId, providers.id))
+    .innerJoin(listening, eq(listening.one, 1))
+    .where(
+      and(
+        inArray(providers.presence, ["online", "joined"]),
+        lte(providerPresence.lastSeenAt, sql`${listening.until} - interval '1 millisecond' * ${ms}::int`),
+      ),
+    )
+    .orderBy(asc(providers.id));
+  return rows.map(({ id }) => id);
+}
+
+/** The last beat of one provider, locked against the next one. */
+export async function lockLastSeen(tx: Tx, providerId: ProviderId): Promise<Date | null> {
+  const [row] = await lockPresence(tx, [providerId]);
+  return row?.lastSeenAt ?? null;
+}
