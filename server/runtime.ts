@@ -1,0 +1,72 @@
+// The one place where ports get their adapters: each main calls it once, before it listens.
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { USD } from "../domain/money/micros.ts";
+import { createWallets } from "./adapters/chain/wallets.ts";
+import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
+import { openQueue } from "./adapters/queue/bullmq.ts";
+import { databaseClock } from "./adapters/system/clock.ts";
+import { systemIds } from "./adapters/system/ids.ts";
+import { secretBox } from "./adapters/system/secret-box.ts";
+import { ssh } from "./adapters/system/ssh.ts";
+import { postgresWakes } from "./adapters/wakes/postgres-wakes.ts";
+import type { Db, Deps } from "./deps.ts";
+import type { Env } from "./env.ts";
+import { createLog } from "./log.ts";
+import { metrics } from "./metrics.ts";
+import { agentStore } from "./repos/agent-store.ts";
+import { VERSION } from "./version.ts";
+
+const WELCOME_PROMOTION = 25n * USD;
+const POOL_SIZE = 20;
+
+export interface Runtime {
+  readonly deps: Deps;
+  /** Closes what it opened, in the reverse order. */
+  close(): Promise<void>;
+}
+
+/** @param name of the process in the logs: web or worker */
+export async function createRuntime(env: Env, name: string): Promise<Runtime> {
+  const log = createLog(name);
+  const client = postgres(env.databaseUrl, {
+    max: POOL_SIZE,
+    onnotice: () => {},
+    connection: { application_name: `berth-${name}` },
+  });
+  const db: Db = drizzle(client);
+  const clock = await databaseClock(client);
+  const queue = openQueue({ databaseUrl: env.databaseUrl, log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
+  const wakes = await postgresWakes(env.databaseUrl, log);
+  const secrets = secretBox(env.secretKey);
+  const deps: Deps = {
+    db,
+    clock,
+    ids: systemIds(clock),
+    queue,
+    cluster: agentCluster(agentStore(db, secrets)),
+    secrets,
+    ssh,
+    wallets: createWallets(env.chainRpcUrl),
+    wakes,
+    log,
+    settings: {
+      version: VERSION,
+      demo: env.demo,
+      publicUrl: env.publicUrl,
+      platformFeeBps: env.platformFeeBps,
+      anonymousAccount: env.anonymousAccount,
+      operators: env.operators,
+      welcomePromotion: env.demo ? WELCOME_PROMOTION : 0n,
+    },
+  };
+  return {
+    deps,
+    async close() {
+      await queue.close();
+      await wakes.close();
+      clock.close();
+      await client.end({ timeout: 5 });
+    },
+  };
+}

@@ -1,0 +1,243 @@
+// A small world for tests: real PostgreSQL, a clock that stands still, a cluster and a doorbell to look into.
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { walletPrincipal } from "../../domain/account/principal.ts";
+import type { ExecutionSpec, Observed } from "../../domain/execution/spec.ts";
+import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
+import { accounts } from "../../drizzle/schema/account.ts";
+import { gpus, providerPresence, providers } from "../../drizzle/schema/provider.ts";
+import { newHostKey } from "../adapters/system/host-key.ts";
+import { systemIds } from "../adapters/system/ids.ts";
+import { secretBox } from "../adapters/system/secret-box.ts";
+import type { Cluster, Db, Deps, RingName, Rings } from "../deps.ts";
+import { grantPromotion } from "../repos/ledger.ts";
+import { recomputeOffers } from "../repos/offers.ts";
+import { reconcileExecution } from "../usecases/execution/reconcile-execution.ts";
+import { testDatabase } from "./database.ts";
+import { TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
+
+export const START = new Date("2026-06-01T12:00:00.000Z");
+export const GPU_MODEL = "NVIDIA GeForce RTX 4090";
+
+/** A cluster in memory: applies at once, answers when told to. */
+export class MemoryCluster implements Cluster {
+  readonly specs = new Map<ExecutionId, ExecutionSpec>();
+  readonly seen = new Map<ExecutionId, Observed>();
+  /** what a newly applied execution looks like */
+  onApply: Observed = { state: "ready", endpoint: { host: "127.0.0.1", port: 30_022, user: "root" } };
+
+  async apply(spec: ExecutionSpec): Promise<void> {
+    this.specs.set(spec.id, spec);
+    if (!this.seen.has(spec.id)) this.seen.set(spec.id, this.onApply);
+  }
+  async observe(id: ExecutionId): Promise<Observed> {
+    return this.seen.get(id) ?? { state: "absent" };
+  }
+  async remove(id: ExecutionId): Promise<void> {
+    this.specs.delete(id);
+    this.seen.delete(id);
+  }
+  async list() {
+    return [...this.seen].map(([id, observed]) => ({ id, observed }));
+  }
+}
+
+export interface World extends AsyncDisposable {
+  readonly deps: Deps & { readonly cluster: MemoryCluster };
+  readonly db: Db;
+  readonly url: string;
+  readonly rings: { name: RingName; payload: Rings[RingName] }[];
+  /** Moves the clock, in ms. */
+  pass(ms: number): void;
+  /** An account with promotion money, as a wallet principal. */
+  customer(n: number, micros?: bigint): Promise<ReturnType<typeof walletPrincipal>>;
+  /** A provider that is online, with GPUs of one model. */
+  provider(over?: ProviderWish): Promise<ProviderId>;
+  /** A beat of a provider, seen now. */
+  beat(id: ProviderId): Promise<void>;
+  /** Answers rings until none is left. */
+  settleRings(): Promise<void>;
+}
+
+export interface ProviderWish {
+  readonly name?: string;
+  readonly gpus?: number;
+  readonly model?: string;
+  readonly perGpuHour?: bigint;
+  readonly perCpuHour?: bigint;
+  readonly cpuCores?: number;
+  readonly sandboxed?: boolean;
+  readonly owner?: string;
+}
+
+export function address(n: number): string {
+  return `0x${n.toString(16).padStart(40, "0")}`;
+}
+
+/** Opens a world of its own database; dispose it after the file's tests. */
+export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promise<World> {
+  const database = await testDatabase();
+  const client = postgres(database.url, { max: 20, onnotice: () => {} });
+  const db: Db = drizzle(client);
+  let now = START;
+  let made = 0;
+  const rings: World["rings"] = [];
+  const cluster = new MemoryCluster();
+  const clock = { now: () => now };
+  const ids = systemIds(clock);
+  const deps = {
+    db,
+    clock,
+    ids,
+    cluster,
+    ssh: {
+      parsePublicKey: (text) => ({ type: "ssh-ed25519", publicKey: text, fingerprint: "SHA256:test" }),
+      newHostKey,
+    },
+    queue: {
+      ring: async <N extends RingName>(name: N, payload: Rings[N]) => {
+        rings.push({ name, payload });
+      },
+    },
+    secrets: secretBox(TEST_SECRET_KEY),
+    wallets: { signed: async () => false },
+    wakes: { wait: async () => {}, subscribe: () => () => {} },
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    settings: { ...TEST_SETTINGS, ...settings },
+  } satisfies Deps;
+
+  return {
+    deps,
+    db,
+    url: database.url,
+    rings,
+    pass: (ms) => {
+      now = new Date(now.getTime() + ms);
+    },
+    async customer(n, micros = 25_000_000n) {
+      const account = address(n);
+      await db.transaction(async (tx) => {
+        await tx.insert(accounts).values({ address: account, createdAt: now });
+        await grantPromotion(tx, ids, account, micros, now);
+      });
+      return walletPrincipal(account);
+    },
+    async provider(over = {}) {
+      made += 1;
+      const id = ids.next("prov");
+      const owner = over.owner ?? address(1_000_000 + made);
+      await db.transaction(async (tx) => {
+        await tx.insert(accounts).values({ address: owner, createdAt: now }).onConflictDoNothing();
+        await tx.insert(providers).values({
+          id,
+          owner,
+          name: over.name ?? `provider-${made}`,
+          region: "eu-north",
+          host: "127.0.0.1",
+          publicKey: `key-${made}`,
+          admission: "approved",
+          presence: "online",
+          reputation: 100,
+          pricePerGpuHour: over.perGpuHour ?? 389_000n,
+          pricePerCpuHour: over.perCpuHour ?? 10_000n,
+          hostname: `machine-${made}`,
+          os: "Debian 12",
+          architecture: "x64",
+          cpuModel: "test",
+          cpuCores: over.cpuCores ?? 128,
+          memoryGb: 512,
+          diskGb: 4_000,
+          declared: true,
+          sandboxed: over.sandboxed ?? true,
+          agentVersion: "test",
+          createdAt: now,
+        });
+        const count = over.gpus ?? 4;
+        if (count > 0)
+          await tx.insert(gpus).values(
+            Array.from({ length: count }, (_, index) => ({
+              id: ids.next("gpu"),
+              providerId: id,
+              index,
+              uuid: `GPU-${made}-${index}`,
+              model: over.model ?? GPU_MODEL,
+              vramMb: 24_576,
+              declared: true,
+            })),
+          );
+        await recomputeOffers(tx, id);
+      });
+      await this.beat(id);
+      return id;
+    },
+    async beat(id) {
+      await db
+        .insert(providerPresence)
+        .values({ providerId: id, lastSeenAt: now, seq: 1, report: [], reportedGeneration: 0, usage: {} })
+        .onConflictDoUpdate({ target: providerPresence.providerId, set: { lastSeenAt: now } });
+    },
+    async settleRings() {
+      for (let rung = rings.shift(); rung; rung = rings.shift()) await reconcileExecution(deps, rung.payload.id);
+    },
+    async [Symbol.asyncDispose]() {
+      await client.end({ timeout: 5 });
+      await database.close();
+    },
+  };
+}
+
+/** What must be true of any database of ours at any time. */
+export async function expectSound(db: Db): Promise<string[]> {
+  const faults: string[] = [];
+  const check = async (name: string, query: ReturnType<typeof sql>) => {
+    const rows = await db.execute(query);
+    if (rows.length > 0) faults.push(`${name}: ${JSON.stringify(rows.slice(0, 3))}`);
+  };
+  await check(
+    "the ledger sums to zero",
+    sql`select funds, sum(amount) from entries group by funds having sum(amount) <> 0`,
+  );
+  await check(
+    "balances are the sums of their entries",
+    sql`select a.address from accounts a left join lateral (
+        select coalesce(sum(amount) filter (where book = 'available' and funds = 'cash'), 0) as ac,
+               coalesce(sum(amount) filter (where book = 'available' and funds = 'promotion'), 0) as ap,
+               coalesce(sum(amount) filter (where book = 'held' and funds = 'cash'), 0) as hc,
+               coalesce(sum(amount) filter (where book = 'held' and funds = 'promotion'), 0) as hp
+        from entries where owner = a.address) s on true
+      where (a.available_cash, a.available_promotion, a.held_cash, a.held_promotion) <> (s.ac, s.ap, s.hc, s.hp)`,
+  );
+  await check(
+    "what is held is held for jobs that have no end",
+    sql`select a.address from accounts a left join lateral (
+        select coalesce(sum(held_cash + held_promotion), 0) as held from holds where account = a.address) h on true
+      where a.held_cash + a.held_promotion <> h.held`,
+  );
+  await check(
+    "no settled job holds money",
+    sql`select j.id from jobs j join holds h on h.job_id = j.id where j.settled_at is not null and h.held_cash + h.held_promotion <> 0`,
+  );
+  await check(
+    "GPUs are held by live executions of their provider only",
+    sql`select g.id from gpus g left join executions e on e.id = g.execution_id
+      where g.execution_id is not null and (e.id is null or e.provider_id <> g.provider_id
+        or e.status not in ('scheduled','starting','running','unreachable','stopping'))`,
+  );
+  await check(
+    "a live execution holds what its job asked for",
+    sql`select e.id from executions e join jobs j on j.id = e.job_id
+      where e.status in ('scheduled','starting','running','unreachable','stopping')
+        and (select count(*) from gpus g where g.execution_id = e.id) <> j.gpu_count`,
+  );
+  await check(
+    "offers say what is free",
+    sql`select o.provider_id from offers o where o.gpu_model <> '' and o.free_gpus <>
+      (select count(*) from gpus g where g.provider_id = o.provider_id and g.model = o.gpu_model and g.execution_id is null and g.present)`,
+  );
+  await check(
+    "a live execution is looked at again",
+    sql`select id from executions where settled = false and next_reconcile_at is null`,
+  );
+  return faults;
+}
