@@ -19,7 +19,7 @@ const log: Log = {
   error: (_, message) => void warnings.push(message),
 };
 const id = (n: number) => formatId("exec", n, new Uint8Array(10));
-const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+const pause = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
 
 function startRings(concurrency = 4) {
   rings = runRings({

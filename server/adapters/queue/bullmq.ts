@@ -1,10 +1,12 @@
 // The doorbell: one BullMQ queue of named rings on its PostgreSQL backend. It carries ids; the row is the truth.
+import { setTimeout as delay } from "node:timers/promises";
 import { createPostgresBackend, type Job, type PgPool, runMigrations, withBackend } from "bullmq";
 import pg from "pg";
 import type { Log, Queue, RingName, Rings } from "../../deps.ts";
 import { holdPool } from "./pool.ts";
 
-const { Queue: BullQueue, Worker } = withBackend(createPostgresBackend);
+const { Queue: BullQueue } = withBackend(createPostgresBackend);
+const { Worker } = withBackend(createPatientBackend);
 
 const QUEUE = "berth";
 /** How long a use case waits for its ring at most. */
@@ -132,23 +134,65 @@ export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } 
     }
   }
 
-  const worker = new Worker<Rings[RingName], void, RingName>(QUEUE, process, {
-    connection: held.pool,
-    concurrency,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: 1_000_000, // a ring that outlived its worker is safe to answer again
-    runRetryDelay: RETRY_MS,
-  });
-  worker.on("error", (error) => log.warn({ error: error.message }, "the rings lost their database"));
-  worker.on("stalled", (id) => log.warn({ ring: id }, "a ring outlived its worker and is answered again"));
+  function connectWorker() {
+    const worker = new Worker<Rings[RingName], void, RingName>(QUEUE, process, {
+      connection: held.pool,
+      autorun: false,
+      concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: 1_000_000, // a ring that outlived its worker is safe to answer again
+      runRetryDelay: RETRY_MS,
+    });
+    worker.on("error", (error) => log.warn({ error: messageOf(error) }, "the rings lost their database"));
+    worker.on("stalled", (id) => log.warn({ job: id }, "a ring outlived its worker and is answered again"));
+    return worker;
+  }
+
+  // A BullMQ worker whose first connection failed stays broken and spins without a pause: run only one that is ready.
+  const closing = new AbortController();
+  async function untilReady() {
+    while (!closing.signal.aborted) {
+      const worker = connectWorker();
+      try {
+        await worker.waitUntilReady();
+        worker.run().catch((error: unknown) => log.error({ error }, "the rings stopped"));
+        return worker;
+      } catch (error) {
+        log.warn({ error: messageOf(error) }, "the rings wait for their database");
+        await worker.close();
+        await delay(RETRY_MS, undefined, { signal: closing.signal }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+  const started = untilReady();
 
   return {
     async close() {
-      await worker.close();
+      closing.abort();
+      await (await started)?.close();
       await held.release();
     },
   };
+}
+
+/**
+ * BullMQ's backend, but a fetch that failed takes its time: the worker's loop asks again at once after any error
+ * other than ECONNREFUSED, and PostgreSQL has many ("starting up", "terminating connection", …).
+ */
+function createPatientBackend(...args: Parameters<typeof createPostgresBackend>) {
+  const backend = createPostgresBackend(...args);
+  const moveToActive = backend.moveToActive.bind(backend);
+  backend.moveToActive = async (...fetch) => {
+    try {
+      return await moveToActive(...fetch);
+    } catch (error) {
+      await delay(RETRY_MS);
+      throw error;
+    }
+  };
+  return backend;
 }
 
 /** Brings BullMQ's own schema up to date. Racing replicas wait for each other on its advisory lock. */
