@@ -44,7 +44,8 @@ export function operation<
   B extends z.ZodType = None,
   R extends z.ZodType = None,
 >(given: Given<A> & { readonly params?: P; readonly query?: Q; readonly body?: B; readonly response?: R }) {
-  return {
+  // Named first: under `satisfies` the compiler would forget which access it is.
+  const shape = {
     method: given.method,
     path: given.path,
     summary: given.summary,
@@ -56,7 +57,8 @@ export function operation<
     query: orNone<Q>(given.query),
     body: orNone<B>(given.body),
     response: orNone<R>(given.response),
-  } satisfies OperationShape;
+  };
+  return shape satisfies OperationShape;
 }
 
 /** The generic falls back to `None` exactly where the schema is absent, which the compiler cannot see. */

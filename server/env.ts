@@ -5,7 +5,7 @@ import { z } from "zod";
 /** What an operator decided. */
 export interface Env {
   readonly databaseUrl: string;
-  readonly host: string;
+  readonly bindHost: string;
   readonly port: number;
   /** the worker's own; null where it serves none */
   readonly metricsPort: number | null;
@@ -115,7 +115,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
   return {
     databaseUrl,
     port,
-    host: vars.HOST ?? (demo ? "127.0.0.1" : "0.0.0.0"),
+    bindHost: vars.HOST ?? (demo ? "127.0.0.1" : "0.0.0.0"),
     metricsPort: vars.METRICS_PORT ?? null,
     publicUrl: new URL(vars.PUBLIC_URL ?? `http://127.0.0.1:${port}`).origin,
     demo,

@@ -1,0 +1,257 @@
+// One way in for every request of the wire: doors, limits, who, what, then the handler and its checked reply.
+import { randomUUID } from "node:crypto";
+import { type Principal, requireScope } from "../../domain/account/principal.ts";
+import { AppError } from "../../domain/errors.ts";
+import { openApi } from "../../protocol/openapi.ts";
+import type { Access, OperationShape } from "../../protocol/operation.ts";
+import { type OperationName, operations } from "../../protocol/operations.ts";
+import type { Deps } from "../deps.ts";
+import { providerKey } from "../repos/providers.ts";
+import { verifyAgent } from "./agent-signature.ts";
+import type { Call } from "./call.ts";
+import { type Caller, createDoors } from "./doors.ts";
+import { type Identity, identify } from "./identify.ts";
+import { createLimits, DEMO_RATES, RATES, type Rates } from "./limits.ts";
+import { headerOf, pathOfTarget, type WireRequest, type WireResponse, wantsEventStream } from "./message.ts";
+import { parseJson, parseQuery, parseWith, readBody } from "./parse.ts";
+import { problemResponse, toAppError } from "./problem.ts";
+import { allowed, findRoute } from "./router.ts";
+import { routes, streams } from "./routes.ts";
+
+export interface DispatchOptions {
+  readonly deps: Deps;
+  readonly trustedProxies: readonly string[];
+  /** next-auth's, for the cookie on streams */
+  readonly sessionSecret: string;
+  /** Replies are held against their schema everywhere but in production. */
+  readonly production: boolean;
+  readonly rates?: Rates;
+  readonly metrics: {
+    /** what /metrics shows */
+    text(): Promise<{ readonly contentType: string; readonly body: string }>;
+    observe(seen: { operation: string; method: string; status: number; seconds: number }): void;
+  };
+}
+
+export type Dispatch = (request: WireRequest) => Promise<WireResponse>;
+
+const ROOT_PATHS = ["/health", "/ready", "/metrics", "/openapi.json"];
+
+/** Whether a path is the wire's; everything else is a page's. */
+export function isWirePath(path: string): boolean {
+  if (ROOT_PATHS.includes(path)) return true;
+  return path === "/api/v1" || path.startsWith("/api/v1/");
+}
+
+const CORS = { "access-control-allow-origin": "*", "access-control-expose-headers": "X-Request-Id" };
+const SECURITY_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+/** What is learnt of a request on its way, for the log and the counters. */
+interface Seen {
+  operation: OperationName | "metrics" | "openapi" | "none";
+  account?: string;
+}
+
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { deps, metrics } = options;
+  const { publicUrl, demo } = deps.settings;
+  const doors = createDoors({ publicUrl, demo, trustedProxies: options.trustedProxies });
+  const limits = createLimits(options.rates ?? (demo ? DEMO_RATES : RATES));
+  const openApiText = JSON.stringify(openApi(deps.settings.version));
+
+  return async (request) => {
+    const startedMs = performance.now();
+    const requestId = requestIdOf(request);
+    const seen: Seen = { operation: "none" };
+    let response: WireResponse;
+    try {
+      response = await answer(request, seen);
+    } catch (error) {
+      const known = toAppError(error);
+      if (known.code === "internal")
+        deps.log.error({ requestId, operation: seen.operation, err: error }, "a request failed");
+      response = problemResponse(known, requestId);
+      if (known.code === "method-not-allowed") response = withHeaders(response, allowOf(request));
+    }
+    const seconds = (performance.now() - startedMs) / 1000;
+    metrics.observe({ operation: seen.operation, method: request.method, status: response.status, seconds });
+    // Beats and probes are counted above; a line for each good one would drown the rest.
+    if (response.status >= 400 || !QUIET.includes(seen.operation))
+      deps.log.info(
+        {
+          requestId,
+          operation: seen.operation,
+          method: request.method.slice(0, 16),
+          status: response.status,
+          ms: Math.round(seconds * 1000),
+          account: seen.account,
+        },
+        "request",
+      );
+    return withHeaders(response, { ...SECURITY_HEADERS, "x-request-id": requestId });
+  };
+
+  async function answer(request: WireRequest, seen: Seen): Promise<WireResponse> {
+    const caller = doors.admit(request);
+    const path = pathOfTarget(request.target);
+    if (!path.startsWith("/")) throw new AppError("bad-request", "The path must start with a slash.");
+    if (path === "/metrics" || path === "/openapi.json") return document(path, request, caller, seen);
+    const route = findRoute(path);
+    const name = route?.methods.get(request.method === "HEAD" ? "GET" : request.method);
+    if (name === undefined || operations[name].access !== "agent") await limits.request(caller);
+    if (!route) throw new AppError("not-found", "There is nothing at this path.");
+    const readable = route.methods.get("GET");
+    const open = readable !== undefined && operations[readable].access === "public";
+    if (request.method === "OPTIONS") return preflight(allowed(route), open);
+    if (!name) throw new AppError("method-not-allowed", `This path takes ${allowed(route)}.`);
+    seen.operation = name;
+    return serve(name, request, caller, route.params, seen);
+  }
+
+  async function document(path: "/metrics" | "/openapi.json", request: WireRequest, caller: Caller, seen: Seen) {
+    await limits.request(caller);
+    if (request.method !== "GET" && request.method !== "HEAD")
+      throw new AppError("method-not-allowed", "This path takes GET, HEAD.");
+    seen.operation = path === "/metrics" ? "metrics" : "openapi";
+    if (path === "/openapi.json") return json(200, openApiText, { ...CORS, "cache-control": "no-cache" });
+    const { contentType, body } = await metrics.text();
+    return { status: 200, headers: { "content-type": contentType, "cache-control": "no-store" }, body };
+  }
+
+  async function serve<N extends OperationName>(
+    name: N,
+    request: WireRequest,
+    caller: Caller,
+    rawParams: Readonly<Record<string, string>>,
+    seen: Seen,
+  ): Promise<WireResponse> {
+    const operation: OperationShape = operations[name];
+    const stream = request.method === "GET" && wantsEventStream(request.headers) ? streams[name] : undefined;
+    let who: Identity | null = null;
+    let raw: Buffer | null = null;
+    if (operation.access === "agent") raw = await proveAgent(request, caller, rawParams.id ?? "");
+    else who = await identify(deps, options.sessionSecret, request, caller, stream !== undefined);
+    if (name === "createNonce") await limits.nonce(caller);
+    if (who) {
+      seen.account = who.principal.account;
+      await limits.account(who.principal.account);
+    }
+    refuseStranger(operation.access, who?.principal ?? null);
+    const body =
+      operation.method === "GET"
+        ? {}
+        : parseJson(raw ?? (await readBody(request.body, request.headers)), request.headers);
+    // Each part was parsed by the operation's own schema; the compiler cannot follow that through its name.
+    const call = {
+      deps,
+      principal: who?.principal ?? null,
+      token: who?.token ?? null,
+      params: parseWith(operation.params, rawParams),
+      query: parseWith(operation.query, parseQuery(request.target)),
+      body: parseWith(operation.body, body),
+      idempotencyKey: operation.idempotent ? idempotencyKeyOf(request) : null,
+      lastEventId: stream ? lastEventIdOf(request) : null,
+      signal: request.signal,
+    } as Call<N>;
+    const kept = operation.secret || who !== null || operation.access !== "public";
+    const caching = { "cache-control": kept ? "no-store" : "no-cache", vary: "Accept, Authorization" };
+    if (stream)
+      return {
+        status: 200,
+        headers: { ...caching, "content-type": "text/event-stream", "x-accel-buffering": "no" },
+        body: await stream(call),
+      };
+    const result: unknown = await routes[name](call);
+    const open = operation.access === "public" && operation.method === "GET" ? CORS : {};
+    if (operation.status === 204) return { status: 204, headers: caching, body: null };
+    if (!options.production) refuseStrayReply(name, result);
+    return json(operation.status, JSON.stringify(result), { ...caching, ...open });
+  }
+
+  /** @returns the body as sent: the signature is over its bytes */
+  async function proveAgent(request: WireRequest, caller: Caller, providerId: string): Promise<Buffer> {
+    await limits.remaining(caller);
+    try {
+      const id = parseWith(operations.heartbeat.params, { id: providerId }).id;
+      const provider = await providerKey(deps.db, id);
+      if (!provider || provider.admission === "removed") throw new AppError("not-found", "the provider does not exist");
+      const raw = await readBody(request.body, request.headers);
+      const sequence = verifyAgent(request, raw, provider.publicKey, deps.clock.now());
+      refuseOtherSequence(parseJson(raw, request.headers), sequence);
+      await limits.beat(id);
+      return raw;
+    } catch (error) {
+      await limits.request(caller); // what is not signed counts for where it came from
+      throw error;
+    }
+  }
+}
+
+/** Counted, but logged only when they fail. */
+const QUIET: readonly string[] = ["heartbeat", "health", "ready", "metrics"];
+
+/** @throws AppError `unauthenticated`, `missing-scope` */
+function refuseStranger(access: Access, principal: Principal | null): void {
+  if (access === "public" || access === "agent") return;
+  if (!principal) throw new AppError("unauthenticated", "Send a token: Authorization: Bearer …");
+  requireScope(principal, access);
+}
+
+function requestIdOf(request: WireRequest): string {
+  const given = headerOf(request.headers, "x-request-id");
+  return given !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+/** @throws AppError `bad-request` */
+function idempotencyKeyOf(request: WireRequest): string | null {
+  const key = headerOf(request.headers, "idempotency-key");
+  if (key === undefined) return null;
+  if (/^[\x21-\x7e]{1,200}$/.test(key)) return key;
+  const fields = [{ field: "Idempotency-Key", message: "1 to 200 visible ASCII characters" }];
+  throw new AppError("bad-request", "The Idempotency-Key is not valid.", { fields });
+}
+
+/** What is no event id starts from the beginning: a browser sends back only what it was given. */
+function lastEventIdOf(request: WireRequest): number | null {
+  const id = headerOf(request.headers, "last-event-id");
+  return id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : null;
+}
+
+/** The number that is signed is the number that counts. @throws AppError `bad-signature` */
+function refuseOtherSequence(body: unknown, sequence: number): void {
+  const said = typeof body === "object" && body !== null && "seq" in body ? body.seq : undefined;
+  if (said !== sequence) throw new AppError("bad-signature", "The signed sequence is not the body's seq.");
+}
+
+/** A reply that its schema does not know is our mistake, found before production. */
+function refuseStrayReply(name: OperationName, reply: unknown): void {
+  const checked = operations[name].response.safeParse(reply);
+  if (!checked.success) throw new Error(`the reply of ${name} is not what the wire says: ${checked.error.message}`);
+}
+
+function preflight(allow: string, open: boolean): WireResponse {
+  const cors = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, HEAD",
+    "access-control-max-age": "86400",
+  };
+  return { status: 204, headers: { allow, ...(open ? cors : {}) }, body: null };
+}
+
+function allowOf(request: WireRequest): Record<string, string> {
+  const route = findRoute(pathOfTarget(request.target));
+  return { allow: route ? allowed(route) : "GET, HEAD" };
+}
+
+function json(status: number, body: string, headers: Readonly<Record<string, string>>): WireResponse {
+  return { status, headers: { ...headers, "content-type": "application/json" }, body };
+}
+
+function withHeaders(response: WireResponse, headers: Readonly<Record<string, string>>): WireResponse {
+  return { ...response, headers: { ...headers, ...response.headers } };
+}

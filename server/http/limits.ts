@@ -1,0 +1,64 @@
+// How often one address, account or provider may ask. Each process counts for itself: a bound, not a bill.
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { AppError } from "../../domain/errors.ts";
+import type { Caller } from "./doors.ts";
+
+/** Requests a minute. */
+export interface Rates {
+  readonly perAddress: number;
+  readonly perAccount: number;
+  readonly noncesPerAddress: number;
+  readonly beatsPerProvider: number;
+}
+
+export const RATES: Rates = { perAddress: 600, perAccount: 300, noncesPerAddress: 20, beatsPerProvider: 240 };
+/** A demo's agents, pages and tests all come from this machine. */
+export const DEMO_RATES: Rates = {
+  perAddress: 60_000,
+  perAccount: 30_000,
+  noncesPerAddress: 6_000,
+  beatsPerProvider: 6_000,
+};
+
+export interface Limits {
+  /** @throws AppError `too-many-requests` each */
+  request(caller: Caller): Promise<void>;
+  nonce(caller: Caller): Promise<void>;
+  account(account: string): Promise<void>;
+  /** Beats count for their provider, so that many behind one address do not hinder each other. */
+  beat(providerId: string): Promise<void>;
+  /** Whether the address has any request left; takes none. */
+  remaining(caller: Caller): Promise<void>;
+}
+
+export function createLimits(rates: Rates): Limits {
+  const limiter = (name: string, points: number) => new RateLimiterMemory({ keyPrefix: name, points, duration: 60 });
+  const addresses = limiter("address", rates.perAddress);
+  const nonces = limiter("nonce", rates.noncesPerAddress);
+  const accounts = limiter("account", rates.perAccount);
+  const providers = limiter("provider", rates.beatsPerProvider);
+  return {
+    request: ({ address }) => take(addresses, address ?? "unknown"),
+    nonce: ({ address }) => take(nonces, address ?? "unknown"),
+    account: (account) => take(accounts, account),
+    beat: (providerId) => take(providers, providerId),
+    remaining: async ({ address }) => {
+      const state = await addresses.get(address ?? "unknown");
+      if (state && state.remainingPoints <= 0) throw tooMany(state.msBeforeNext);
+    },
+  };
+}
+
+async function take(limiter: RateLimiterMemory, key: string): Promise<void> {
+  try {
+    await limiter.consume(key);
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal;
+    throw tooMany(refusal.msBeforeNext);
+  }
+}
+
+function tooMany(msBeforeNext: number): AppError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(msBeforeNext / 1000));
+  return new AppError("too-many-requests", `Wait ${retryAfterSeconds} seconds.`, { retryAfterSeconds });
+}

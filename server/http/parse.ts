@@ -1,0 +1,119 @@
+// From bytes to parsed input: strict, bounded, and every refused field named.
+import type { IncomingHttpHeaders } from "node:http";
+import sjson from "secure-json-parse";
+import type { z } from "zod";
+import { AppError, type FieldProblem } from "../../domain/errors.ts";
+import { headerOf } from "./message.ts";
+
+export const MAX_BODY_BYTES = 2 << 20;
+const MAX_QUERY_CHARACTERS = 8_192;
+const MAX_FIELDS_NAMED = 50;
+const MAX_FIELD_NAME = 120;
+
+/**
+ * Reads a body that may be sent in pieces; stops as soon as it is too large.
+ * @throws AppError `too-large`
+ */
+export async function readBody(body: AsyncIterable<Uint8Array> | null, headers: IncomingHttpHeaders): Promise<Buffer> {
+  const tooLarge = () => new AppError("too-large", `A body has at most ${MAX_BODY_BYTES} bytes.`);
+  if (Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * @returns what the JSON says; an empty body is an empty object
+ * @throws AppError `unsupported-media-type`, `bad-request`
+ */
+export function parseJson(raw: Buffer, headers: IncomingHttpHeaders): unknown {
+  if (raw.byteLength === 0) return {};
+  refuseOtherMedia(headers);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
+  } catch {
+    throw new AppError("bad-request", "The body is not UTF-8.");
+  }
+  try {
+    return sjson.parse(text, null, { protoAction: "error", constructorAction: "error" });
+  } catch {
+    throw new AppError("bad-request", "The body is not JSON, or has a key that no request may have.");
+  }
+}
+
+function refuseOtherMedia(headers: IncomingHttpHeaders): void {
+  const [type, ...parameters] = (headers["content-type"] ?? "").split(";").map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="));
+  const encoding = headerOf(headers, "content-encoding") ?? "identity";
+  if (type === "application/json" && (!charset || /^charset="?utf-8"?$/.test(charset)) && encoding === "identity")
+    return;
+  throw new AppError("unsupported-media-type", "Send application/json in UTF-8, not compressed.");
+}
+
+/**
+ * @param target path and query, as sent
+ * @throws AppError `bad-request` for malformed percent-encoding and a name that is given twice
+ */
+export function parseQuery(target: string): Record<string, string> {
+  const start = target.indexOf("?");
+  const text = start < 0 ? "" : target.slice(start + 1);
+  if (text.length > MAX_QUERY_CHARACTERS) throw new AppError("bad-request", "The query is too long.");
+  const query = new Map<string, string>();
+  for (const pair of text.split("&").filter(Boolean)) {
+    const [name, value] = [
+      pair.split("=", 1)[0] ?? "",
+      pair.includes("=") ? pair.slice(pair.indexOf("=") + 1) : "",
+    ].map(decoded);
+    if (name === undefined || value === undefined || name === "__proto__")
+      throw new AppError("bad-request", "The query is not well percent-encoded.");
+    if (query.has(name)) throw refused([{ field: shortened(name), message: "is given twice" }]);
+    query.set(name, value);
+  }
+  return Object.fromEntries(query);
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws AppError `bad-request` that names each field */
+export function parseWith<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw refused(fieldsOf(parsed.error));
+}
+
+/** The fields of a zod error as dotted paths; a field that nobody knows is named as well. */
+export function fieldsOf(error: z.ZodError): FieldProblem[] {
+  const fields = error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: "is not known here" }))
+      : [{ path: issue.path, message: issue.message }],
+  );
+  return fields
+    .slice(0, MAX_FIELDS_NAMED)
+    .map(({ path, message }) => ({ field: shortened(path.map(String).join(".")), message }));
+}
+
+function refused(fields: FieldProblem[]): AppError {
+  const names = [...new Set(fields.map(({ field }) => field || "the request"))];
+  return new AppError(
+    "bad-request",
+    `Not valid: ${names.slice(0, 5).join(", ")}${names.length > 5 ? " and more" : ""}.`,
+    { fields },
+  );
+}
+
+function shortened(name: string): string {
+  return name.length > MAX_FIELD_NAME ? `${name.slice(0, MAX_FIELD_NAME)}…` : name;
+}

@@ -1,0 +1,41 @@
+// Every refusal as application/problem+json (RFC 9457). What is not an AppError shows nothing but its request id.
+import { AppError, isAppError, PROBLEMS } from "../../domain/errors.ts";
+import type { Problem } from "../../protocol/views.ts";
+import type { WireResponse } from "./message.ts";
+
+const UNKNOWN = new AppError("internal", "Something failed on our side; it is logged under this request id.");
+
+/** @returns the AppError itself, or what may be told of any other error */
+export function toAppError(error: unknown): AppError {
+  return isAppError(error) ? error : UNKNOWN;
+}
+
+export function problemOf({ code, detail, extras }: AppError, requestId: string): Problem {
+  const { status, title, retry } = PROBLEMS[code];
+  return {
+    type: `urn:berth:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: requestId,
+    retry,
+    ...(extras.fields ? { fields: extras.fields.map(({ field, message }) => ({ field, message })) } : {}),
+    ...(extras.removed ? { removed: { ...extras.removed } } : {}),
+  };
+}
+
+export function problemResponse(error: AppError, requestId: string): WireResponse {
+  const problem = problemOf(error, requestId);
+  const { retryAfterSeconds } = error.extras;
+  return {
+    status: problem.status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...(problem.status === 401 ? { "www-authenticate": 'Bearer realm="berth"' } : {}),
+      ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+    },
+    body: JSON.stringify(problem),
+  };
+}

@@ -1,0 +1,100 @@
+// Every operation of the wire has a line here, or the build fails. No rule lives in this file.
+import type { OperationName } from "../../protocol/operations.ts";
+import { addSshKey } from "../usecases/account/add-ssh-key.ts";
+import { createApiKey } from "../usecases/account/create-api-key.ts";
+import { createNonce } from "../usecases/account/create-nonce.ts";
+import { listApiKeys } from "../usecases/account/list-api-keys.ts";
+import { listSshKeys } from "../usecases/account/list-ssh-keys.ts";
+import { login } from "../usecases/account/login.ts";
+import { logout } from "../usecases/account/logout.ts";
+import { removeSshKey } from "../usecases/account/remove-ssh-key.ts";
+import { revokeApiKey } from "../usecases/account/revoke-api-key.ts";
+import { getBilling, listEntries } from "../usecases/billing/get-billing.ts";
+import { estimateRental } from "../usecases/job/estimate-rental.ts";
+import { extendJob } from "../usecases/job/extend-job.ts";
+import { getJob } from "../usecases/job/get-job.ts";
+import { listJobEvents } from "../usecases/job/list-job-events.ts";
+import { listJobs } from "../usecases/job/list-jobs.ts";
+import { stopJob } from "../usecases/job/stop-job.ts";
+import { submitRental } from "../usecases/job/submit-rental.ts";
+import { beat } from "../usecases/provider/beat.ts";
+import { createEnrolmentToken } from "../usecases/provider/create-enrolment-token.ts";
+import { enrolProvider } from "../usecases/provider/enrol-provider.ts";
+import { getProvider } from "../usecases/provider/get-provider.ts";
+import { gpuAvailability } from "../usecases/provider/gpu-availability.ts";
+import { listProviders } from "../usecases/provider/list-providers.ts";
+import { searchOffers } from "../usecases/provider/search-offers.ts";
+import { health } from "../usecases/system/health.ts";
+import { ready } from "../usecases/system/ready.ts";
+import type { Handler, StreamHandler } from "./call.ts";
+import { streamJobEvents } from "./job-stream.ts";
+
+export const routes: { readonly [N in OperationName]: Handler<N> } = {
+  createNonce: async ({ deps, body }) => {
+    const { address, nonce, typedData, expiresAt } = await createNonce(deps, body.address);
+    return { address, nonce, typed_data: typedData, expires_at: expiresAt.toISOString() };
+  },
+  login: async ({ deps, body }) => {
+    const { token, account, expiresAt } = await login(deps, body);
+    return { token, account, expires_at: expiresAt.toISOString() };
+  },
+  logout: async ({ deps, token }) => {
+    if (token !== null) await logout(deps, token);
+    return {};
+  },
+  listSshKeys: async ({ deps, principal }) => {
+    const keys = await listSshKeys(deps, principal);
+    return { ssh_keys: keys, count: keys.length, next_cursor: null };
+  },
+  createSshKey: ({ deps, principal, body, idempotencyKey }) => addSshKey(deps, principal, body, idempotencyKey),
+  deleteSshKey: async ({ deps, principal, params }) => {
+    await removeSshKey(deps, principal, params.id);
+    return {};
+  },
+  listApiKeys: async ({ deps, principal }) => {
+    const keys = await listApiKeys(deps, principal);
+    return { api_keys: keys, count: keys.length, next_cursor: null };
+  },
+  createApiKey: async ({ deps, principal, body }) => {
+    const { key, apiKey } = await createApiKey(deps, principal, body);
+    return { key, api_key: apiKey };
+  },
+  deleteApiKey: async ({ deps, principal, params }) => {
+    await revokeApiKey(deps, principal, params.id);
+    return {};
+  },
+
+  searchProviders: ({ deps, query }) => searchOffers(deps, query),
+  gpuAvailability: ({ deps, query }) => gpuAvailability(deps, query.gpu_type),
+  listProviders: ({ deps, query }) => listProviders(deps, query),
+  getProvider: ({ deps, params }) => getProvider(deps, params.id),
+  createEnrolmentToken: async ({ deps, principal }) => {
+    const { token, expiresAt } = await createEnrolmentToken(deps, principal);
+    return { token, expires_at: expiresAt.toISOString() };
+  },
+  enrolProvider: async ({ deps, body }) => {
+    const { providerId, owner } = await enrolProvider(deps, body);
+    return { provider_id: providerId, owner };
+  },
+  heartbeat: ({ deps, params, query, body, signal }) =>
+    beat(deps, params.id, body, { waitMs: (query.wait ?? 0) * 1000, signal }),
+
+  createJob: ({ deps, principal, body, idempotencyKey }) => submitRental(deps, principal, body, idempotencyKey),
+  estimateJob: ({ deps, principal, body }) => estimateRental(deps, principal, body),
+  listJobs: ({ deps, principal, query }) => listJobs(deps, principal, query),
+  getJob: ({ deps, principal, params }) => getJob(deps, principal, params.id),
+  stopJob: ({ deps, principal, params }) => stopJob(deps, principal, params.id),
+  extendJob: ({ deps, principal, params, body, idempotencyKey }) =>
+    extendJob(deps, principal, params.id, body.hours, idempotencyKey),
+  listJobEvents: ({ deps, principal, params, query }) => listJobEvents(deps, principal, params.id, query),
+  getBilling: ({ deps, principal, query }) => getBilling(deps, principal, query),
+  listEntries: ({ deps, principal, query }) => listEntries(deps, principal, query),
+
+  health: ({ deps }) => health(deps),
+  ready: ({ deps }) => ready(deps),
+};
+
+/** Operations that can also be watched, with `Accept: text/event-stream`. */
+export const streams: { readonly [N in OperationName]?: StreamHandler<N> } = {
+  listJobEvents: ({ params, ...call }) => streamJobEvents({ ...call, jobId: params.id }),
+};
