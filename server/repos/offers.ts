@@ -169,3 +169,27 @@ export async function explainOffers(
   for (const name of FILTER_NAMES) if (row[name] > 0) removed[name] = row[name];
   return { considered: row.considered, fitting: row.fitting, removed };
 }
+
+/** Sums over the market of approved providers, and the lowest price of a GPU that is free now. */
+export async function marketTotals(db: Db, gpuModel: string | null) {
+  const [row] = await db.execute<{
+    free: number;
+    total: number;
+    in_use: number;
+    online: number;
+    providers: number;
+    lowest_model: string | null;
+    lowest: string | null;
+  }>(sql`
+    with admitted as (select * from offers where admission = 'approved'),
+    cheapest as (
+      select gpu_model, price_per_gpu_hour from admitted
+      where available and free_gpus > 0 and gpu_model <> '' and (${gpuModel}::text is null or gpu_model = ${gpuModel})
+      order by price_per_gpu_hour, provider_id limit 1)
+    select (coalesce(sum(free_gpus) filter (where available), 0))::int as free, coalesce(sum(total_gpus), 0)::int as total,
+      coalesce(sum(in_use_gpus), 0)::int as in_use, (count(distinct provider_id) filter (where available))::int as online,
+      (count(distinct provider_id))::int as providers, (select gpu_model from cheapest) as lowest_model,
+      (select price_per_gpu_hour::text from cheapest) as lowest
+    from admitted`);
+  return row;
+}
