@@ -13,7 +13,7 @@ import { type Caller, createDoors } from "./doors.ts";
 import { type Identity, identify } from "./identify.ts";
 import { createLimits, DEMO_RATES, RATES, type Rates } from "./limits.ts";
 import { headerOf, pathOfTarget, type WireRequest, type WireResponse, wantsEventStream } from "./message.ts";
-import { parseJson, parseQuery, parseWith, readBody } from "./parse.ts";
+import { parseJson, parseQuery, parseWith, readBody, refuseLargePost } from "./parse.ts";
 import { problemResponse, toAppError } from "./problem.ts";
 import { allowed, findRoute } from "./router.ts";
 import { routes, streams } from "./routes.ts";
@@ -35,6 +35,14 @@ export interface DispatchOptions {
 
 export type Dispatch = (request: WireRequest) => Promise<WireResponse>;
 
+export interface Dispatcher {
+  readonly dispatch: Dispatch;
+  /** The same doors and limits for a page that somebody else serves. @returns a refusal, or null to go on */
+  admitPage(request: WireRequest): Promise<WireResponse | null>;
+  /** Whether forwarded headers of this peer count. */
+  trusts(peer: string | null): boolean;
+}
+
 const ROOT_PATHS = ["/health", "/ready", "/metrics", "/openapi.json"];
 
 /** Whether a path is the wire's; everything else is a page's. */
@@ -42,6 +50,9 @@ export function isWirePath(path: string): boolean {
   if (ROOT_PATHS.includes(path)) return true;
   return path === "/api/v1" || path.startsWith("/api/v1/");
 }
+
+/** Files of a build: cheap, and a page asks for many at once. */
+const STATIC_FILES = "/_next/static/";
 
 const CORS = { "access-control-allow-origin": "*", "access-control-expose-headers": "X-Request-Id" };
 const SECURITY_HEADERS = {
@@ -57,14 +68,14 @@ interface Seen {
   account?: string;
 }
 
-export function createDispatch(options: DispatchOptions): Dispatch {
+export function createDispatcher(options: DispatchOptions): Dispatcher {
   const { deps, metrics } = options;
   const { publicUrl, demo } = deps.settings;
   const doors = createDoors({ publicUrl, demo, trustedProxies: options.trustedProxies });
   const limits = createLimits(options.rates ?? (demo ? DEMO_RATES : RATES));
   const openApiText = JSON.stringify(openApi(deps.settings.version));
 
-  return async (request) => {
+  async function dispatch(request: WireRequest): Promise<WireResponse> {
     const startedMs = performance.now();
     const requestId = requestIdOf(request);
     const seen: Seen = { operation: "none" };
@@ -94,7 +105,22 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         "request",
       );
     return withHeaders(response, { ...SECURITY_HEADERS, "x-request-id": requestId });
-  };
+  }
+
+  async function admitPage(request: WireRequest): Promise<WireResponse | null> {
+    try {
+      const caller = doors.admit(request);
+      if (!pathOfTarget(request.target).startsWith(STATIC_FILES)) await limits.request(caller);
+      refuseLargePost(request.headers);
+      return null;
+    } catch (error) {
+      const requestId = requestIdOf(request);
+      return withHeaders(problemResponse(toAppError(error), requestId), {
+        ...SECURITY_HEADERS,
+        "x-request-id": requestId,
+      });
+    }
+  }
 
   async function answer(request: WireRequest, seen: Seen): Promise<WireResponse> {
     const caller = doors.admit(request);
@@ -190,6 +216,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       throw error;
     }
   }
+
+  return { dispatch, admitPage, trusts: doors.trusts };
 }
 
 /** Counted, but logged only when they fail. */

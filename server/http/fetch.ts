@@ -1,8 +1,12 @@
 // The wire behind Next's own server, where no socket's address is known: nobody is anonymous there.
-import type { Dispatch } from "./dispatch.ts";
+import { AppError } from "../../domain/errors.ts";
+import { publishedDispatch } from "../published.ts";
 import type { WireResponse } from "./message.ts";
+import { problemOf } from "./problem.ts";
 
-export async function answerFetch(dispatch: Dispatch, request: Request): Promise<Response> {
+export async function answerFetch(request: Request): Promise<Response> {
+  const dispatch = publishedDispatch();
+  if (!dispatch) return notStarted();
   const { pathname, search } = new URL(request.url);
   const response = await dispatch({
     method: request.method,
@@ -14,6 +18,14 @@ export async function answerFetch(dispatch: Dispatch, request: Request): Promise
   });
   const body = request.method === "HEAD" ? null : bodyOf(response);
   return new Response(body, { status: response.status, headers: response.headers });
+}
+
+function notStarted(): Response {
+  const problem = problemOf(
+    new AppError("unavailable", "The wire runs behind web/main.ts, which was not started."),
+    "none",
+  );
+  return Response.json(problem, { status: problem.status, headers: { "content-type": "application/problem+json" } });
 }
 
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

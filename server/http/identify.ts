@@ -5,7 +5,7 @@ import type { Deps } from "../deps.ts";
 import { authenticate } from "../usecases/account/authenticate.ts";
 import type { Caller } from "./doors.ts";
 import { headerOf, type WireRequest } from "./message.ts";
-import { cookieOf, sessionCookieName, tokenOfCookie } from "./session-cookie.ts";
+import { cookieOf, SESSION_COOKIE, tokenOfCookie } from "./session-cookie.ts";
 
 export interface Identity {
   readonly principal: Principal;
@@ -33,7 +33,7 @@ export async function identify(
   if (authorization !== undefined) return byToken(deps, /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1]);
   const ownPage = headerOf(request.headers, "sec-fetch-site") === "same-origin";
   if (streaming && ownPage) {
-    const cookie = cookieOf(request.headers.cookie, sessionCookieName(deps.settings.publicUrl));
+    const cookie = cookieOf(request.headers.cookie, SESSION_COOKIE);
     const token = await tokenOfCookie(cookie, sessionSecret);
     const principal = token === null ? null : await authenticate(deps, token);
     if (principal) return { principal, token };

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Dispatch } from "./dispatch.ts";
-import type { WireResponse } from "./message.ts";
+import type { WireRequest, WireResponse } from "./message.ts";
 
 /** How long an upload that was refused may go on before its connection is cut. */
 const DRAIN_MS = 2_000;
@@ -10,9 +10,11 @@ const DRAIN_MS = 2_000;
 /** The requests that are being answered, so that a stop can tell them. */
 export class InFlight {
   readonly #calls = new Set<AbortController>();
+  #stopping = false;
 
   begin(): AbortController {
     const call = new AbortController();
+    if (this.#stopping) call.abort();
     this.#calls.add(call);
     return call;
   }
@@ -23,6 +25,7 @@ export class InFlight {
 
   /** Long polls answer at once and streams end; everything else is left to finish. */
   tellToStop(): void {
+    this.#stopping = true;
     for (const call of this.#calls) call.abort();
   }
 }
@@ -37,15 +40,7 @@ export async function carry(
   const gone = () => call.abort();
   reply.on("close", gone);
   try {
-    const response = await dispatch({
-      method: request.method ?? "GET",
-      target: request.url ?? "/",
-      headers: request.headers,
-      peer: request.socket.remoteAddress ?? null,
-      // Destroying the request would take the reply with it.
-      body: request.iterator({ destroyOnReturn: false }),
-      signal: call.signal,
-    });
+    const response = await dispatch(wireRequestOf(request, call.signal));
     await send(response, request, reply, call.signal);
   } catch {
     reply.destroy(); // the caller went away in the middle
@@ -55,7 +50,19 @@ export async function carry(
   }
 }
 
-async function send(
+export function wireRequestOf(request: IncomingMessage, signal: AbortSignal): WireRequest {
+  return {
+    method: request.method ?? "GET",
+    target: request.url ?? "/",
+    headers: request.headers,
+    peer: request.socket.remoteAddress ?? null,
+    // Destroying the request would take the reply with it.
+    body: request.iterator({ destroyOnReturn: false }),
+    signal,
+  };
+}
+
+export async function send(
   response: WireResponse,
   request: IncomingMessage,
   reply: ServerResponse,

@@ -27,6 +27,12 @@ export async function readBody(body: AsyncIterable<Uint8Array> | null, headers: 
   return Buffer.concat(chunks);
 }
 
+/** Pages read their forms whole, so these must say how long they are. @throws AppError `too-large` */
+export function refuseLargePost(headers: IncomingHttpHeaders): void {
+  if (headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= MAX_BODY_BYTES) return;
+  throw new AppError("too-large", `A form has a Content-Length of at most ${MAX_BODY_BYTES} bytes.`);
+}
+
 /**
  * @returns what the JSON says; an empty body is an empty object
  * @throws AppError `unsupported-media-type`, `bad-request`

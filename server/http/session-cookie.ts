@@ -4,10 +4,7 @@ import { decode } from "next-auth/jwt";
 /** Where next-auth's JWT keeps our session token. */
 export const TOKEN_CLAIM = "berthToken";
 
-/** Bound to the very host where the connection allows it. */
-export function sessionCookieName(publicUrl: string): string {
-  return publicUrl.startsWith("https:") ? "__Host-berth-session" : "berth-session";
-}
+export const SESSION_COOKIE = "berth_session";
 
 /** The value of a cookie in a `Cookie` header. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {

@@ -1,11 +1,10 @@
 // A signed nonce becomes a session; the first login makes the account, and in a demo grants its promotion.
 import { AppError } from "../../../domain/errors.ts";
 import type { Deps } from "../../deps.ts";
-import { lockOrCreateAccount, wasGrantedPromotion } from "../../repos/accounts.ts";
-import { grantPromotion } from "../../repos/ledger.ts";
 import { findNonce, useNonce } from "../../repos/nonces.ts";
 import { insertSession } from "../../repos/sessions.ts";
 import { loginTypedData } from "./create-nonce.ts";
+import { openAccount } from "./open-account.ts";
 import { hashToken, TOKEN_BYTES } from "./tokens.ts";
 
 const SESSION_MS = 24 * 3_600_000;
@@ -40,9 +39,7 @@ export async function login(
   const expiresAt = new Date(now.getTime() + SESSION_MS);
   await db.transaction(async (tx) => {
     if (!(await useNonce(tx, nonce, address, now))) throw badNonce();
-    await lockOrCreateAccount(tx, address, now);
-    if (settings.welcomePromotion > 0n && !(await wasGrantedPromotion(tx, address)))
-      await grantPromotion(tx, ids, address, settings.welcomePromotion, now);
+    await openAccount(deps, tx, address, now);
     await insertSession(tx, { tokenHash: hashToken(token), account: address, createdAt: now, expiresAt });
   });
   return { token, account: address, expiresAt };

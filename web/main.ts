@@ -1,0 +1,72 @@
+// The web process: reads its environment, opens what it needs, then serves the wire and the pages until it is told to stop.
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { parseEnv } from "../server/env.ts";
+import { createDispatcher } from "../server/http/dispatch.ts";
+import { metrics, registry } from "../server/metrics.ts";
+import { publish } from "../server/published.ts";
+import { createRuntime } from "../server/runtime.ts";
+import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
+import { stampListening } from "../server/usecases/provider/stamp-listening.ts";
+import { createWebServer } from "./server.ts";
+
+/** The root of the house, from dist/web.mjs and from web/main.ts alike. */
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const STAMP_MS = 5_000;
+
+async function main(): Promise<void> {
+  const env = parseEnv(process.env);
+  // next-auth and Next read these themselves.
+  Object.assign(process.env, {
+    NEXTAUTH_URL: env.publicUrl,
+    NEXTAUTH_SECRET: env.nextAuthSecret,
+    NODE_ENV: "production",
+  });
+  const { default: next } = await import("next");
+  const { deps, close } = await createRuntime(env, "web");
+  const dispatcher = createDispatcher({
+    deps,
+    trustedProxies: env.trustedProxies,
+    sessionSecret: env.nextAuthSecret,
+    production: env.production,
+    metrics: {
+      text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+      observe: ({ operation, method, status, seconds }) => {
+        metrics.httpRequests.inc({ operation, method, status });
+        metrics.httpDuration.observe({ operation, method }, seconds);
+      },
+    },
+  });
+  publish({ deps, dispatch: dispatcher.dispatch });
+  await openAnonymousAccount(deps);
+
+  const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port });
+  await pages.prepare();
+  const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler());
+  server.listen(env.port, env.bindHost);
+  await once(server, "listening");
+  const stamp = () =>
+    stampListening(deps).catch((err: unknown) => deps.log.warn({ err }, "the listening row was not stamped"));
+  const stamping = setInterval(stamp, STAMP_MS);
+  await stamp();
+  deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port, pid: process.pid }, "the web listens");
+
+  let stopping = false;
+  const end = async (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    deps.log.info({ signal }, "the web stops: no more requests, what runs is finished");
+    clearInterval(stamping);
+    await stop();
+    await pages.close();
+    await close();
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void end("SIGTERM"));
+  process.on("SIGINT", () => void end("SIGINT"));
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});
