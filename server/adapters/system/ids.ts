@@ -1,4 +1,4 @@
-// Ids from the clock and the system's randomness.
+// Ids and secrets from the system's randomness.
 import { randomBytes } from "node:crypto";
 import { formatId } from "../../../domain/ids.ts";
 import type { Clock, Ids } from "../../deps.ts";

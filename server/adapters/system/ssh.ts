@@ -1,6 +1,6 @@
-// The SSH port: what reads customers' keys and makes hosts' keys.
+// The Ssh port: what customers give is read strictly, what hosts show is made fresh.
 import type { Ssh } from "../../deps.ts";
 import { newHostKey } from "./host-key.ts";
-import { parseSshPublicKey } from "./ssh-public-key.ts";
+import { parsePublicKey } from "./ssh-public-key.ts";
 
-export const ssh: Ssh = { parsePublicKey: parseSshPublicKey, newHostKey };
+export const ssh: Ssh = { parsePublicKey, newHostKey };

@@ -1,0 +1,91 @@
+// What Prometheus may read of this process. Names of the seed where it had one, `berth_*` in base units elsewhere.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+export const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+
+const registers = [registry];
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const httpRequests = new Counter({
+  name: "http_requests_total",
+  help: "HTTP requests by operation of the wire",
+  labelNames: ["method", "route", "status"],
+  registers,
+});
+const httpRequestDuration = new Histogram({
+  name: "http_request_duration_seconds",
+  help: "Time from a request to its reply; long polls wait on purpose",
+  labelNames: ["method", "route"],
+  buckets: SECONDS,
+  registers,
+});
+
+export const metrics = {
+  jobs: new Gauge({ name: "jobs_total", help: "Jobs by status", labelNames: ["status"], registers }),
+  nodes: new Gauge({ name: "nodes_total", help: "Providers by status", labelNames: ["status"], registers }),
+  gpus: new Gauge({ name: "berth_gpus", help: "GPUs of online providers by state", labelNames: ["state"], registers }),
+  heartbeats: new Counter({ name: "berth_heartbeats_total", help: "Heartbeats taken", registers }),
+  providersOffline: new Counter({
+    name: "berth_provider_offline_total",
+    help: "Providers that fell silent",
+    registers,
+  }),
+  ringDuration: new Histogram({
+    name: "berth_ring_duration_seconds",
+    help: "Time a ring's processor took",
+    labelNames: ["ring"],
+    buckets: SECONDS,
+    registers,
+  }),
+  ringsFailed: new Counter({
+    name: "berth_rings_failed_total",
+    help: "Rings whose processor threw",
+    labelNames: ["ring"],
+    registers,
+  }),
+  ringsLost: new Counter({
+    name: "berth_rings_lost_total",
+    help: "Rings that could not be put into the queue; the sweep makes up for them",
+    labelNames: ["ring"],
+    registers,
+  }),
+  sweepCorrections: new Counter({
+    name: "berth_sweep_corrections_total",
+    help: "What a sweep had to put right",
+    labelNames: ["kind"],
+    registers,
+  }),
+};
+
+/** The dispatcher's view: counts a reply, and the heartbeats among them. */
+export const wireMetrics = {
+  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  },
+  observe({ operation, method, status, seconds }: Seen): void {
+    httpRequests.inc({ method: knownMethod(method), route: operation, status });
+    httpRequestDuration.observe({ method: knownMethod(method), route: operation }, seconds);
+    if (operation === "heartbeat" && status < 400) metrics.heartbeats.inc();
+  },
+};
+
+interface Seen {
+  readonly operation: string;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+/** Sets a gauge's whole family, so that a status nobody has any more reads 0 instead of its last value. */
+export function setCounts(gauge: Gauge<string>, label: string, counts: Readonly<Record<string, number>>): void {
+  gauge.reset();
+  for (const [value, count] of Object.entries(counts)) gauge.set({ [label]: value }, count);
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** A label is a time series for ever, so a caller may not invent one. */
+function knownMethod(method: string): string {
+  return METHODS.includes(method) ? method : "other";
+}
