@@ -1,31 +1,45 @@
 // What an agent and the broker say to each other: enrolment, and the heartbeat that is also the long poll.
 import { z } from "zod";
 import { END_CAUSES } from "../domain/execution/spec.ts";
+import { text } from "./fields.ts";
 
 const executionId = z.string().regex(/^exec_[0-9a-z]{26}$/);
 const timestamp = z.iso.datetime({ offset: true });
 
+/** What no database takes: NUL and half a surrogate pair. One machine's text must not spoil a batch of many. */
+const STORABLE = /^[^\0\p{Cs}]*$/u;
+
+function distinct<T>(key: (item: T) => string) {
+  return (items: readonly T[]) => new Set(items.map(key)).size === items.length;
+}
+
 export const GpuReport = z.strictObject({
   index: z.int().min(0).max(255),
-  model: z.string().min(1).max(80),
-  uuid: z.string().min(1).max(80),
+  model: text(80),
+  uuid: text(80),
   vram_mb: z.int().min(1).max(4_194_304),
-  driver: z.string().max(40).optional(),
-  pci_bus: z.string().max(40).optional(),
+  driver: text(40).optional(),
+  pci_bus: text(40).optional(),
   /** True where the owner said so and no driver was asked. */
   declared: z.boolean(),
 });
 
 /** The machine as the agent sees it. Memory in MB, disk in GB. */
 export const MachineReport = z.strictObject({
-  hostname: z.string().min(1).max(253),
-  os: z.string().min(1).max(120),
-  architecture: z.string().min(1).max(40),
-  cpu_model: z.string().max(120),
+  hostname: text(253),
+  os: text(120),
+  architecture: text(40),
+  cpu_model: z.string().max(120).regex(STORABLE),
   cpu_cores: z.int().min(1).max(4096),
   memory_mb: z.int().min(1).max(268_435_456),
   disk_gb: z.int().min(1).max(16_777_216),
-  gpus: z.array(GpuReport).max(64),
+  gpus: z
+    .array(GpuReport)
+    .max(64)
+    .refine(
+      distinct((gpu: z.infer<typeof GpuReport>) => gpu.uuid),
+      "each GPU once",
+    ),
   runtime: z.enum(["process", "docker"]),
   /** False where the runtime has no sandbox: no execution is placed then but for logged-in accounts of a demo. */
   sandboxed: z.boolean(),
@@ -40,10 +54,13 @@ export const Enrol = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "lower-case letters, digits and dashes, at most 63"),
   region: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, "lower-case letters, digits and dashes, at most 32"),
   /** The address customers reach this machine on. */
-  host: z.string().min(1).max(253),
+  host: z
+    .string()
+    .max(253)
+    .regex(/^[A-Za-z0-9:]([A-Za-z0-9.:-]*[A-Za-z0-9:])?$/, "an IP address or a host name"),
   price_per_gpu_hour: price,
   price_per_cpu_hour: price,
-  agent_version: z.string().min(1).max(40),
+  agent_version: text(40),
   machine: MachineReport,
 });
 
@@ -53,14 +70,14 @@ export const ExecutionReport = z.discriminatedUnion("state", [
     id: executionId,
     state: z.literal("ready"),
     port: z.int().min(1).max(65535),
-    user: z.string().min(1).max(32),
+    user: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "the name of a login"),
   }),
   z.strictObject({
     id: executionId,
     state: z.literal("ended"),
     exit_code: z.int().nullable(),
     cause: z.enum(END_CAUSES),
-    detail: z.string().max(2000),
+    detail: z.string().max(2000).regex(STORABLE),
     ended_at: timestamp,
   }),
 ]);
@@ -72,7 +89,7 @@ export type ExecutionReport = z.infer<typeof ExecutionReport>;
  */
 export const Heartbeat = z.strictObject({
   seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
-  agent_version: z.string().min(1).max(40),
+  agent_version: text(40),
   machine: MachineReport,
   usage: z.strictObject({
     cpu_percent: z.number().min(0).max(100),
@@ -80,14 +97,20 @@ export const Heartbeat = z.strictObject({
     gpus: z
       .array(
         z.strictObject({
-          uuid: z.string().min(1).max(80),
+          uuid: text(80),
           utilization_percent: z.number().min(0).max(100),
           memory_used_mb: z.int().min(0),
         }),
       )
       .max(64),
   }),
-  executions: z.array(ExecutionReport).max(1024),
+  executions: z
+    .array(ExecutionReport)
+    .max(1024)
+    .refine(
+      distinct((execution: ExecutionReport) => execution.id),
+      "each execution once",
+    ),
   /** The `generation` of the desired set this report already acts on; 0 before the first answer. */
   generation: z.int().min(0),
 });

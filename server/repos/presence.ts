@@ -100,3 +100,12 @@ export async function lockLastSeen(tx: Tx, providerId: ProviderId): Promise<Date
   const [row] = await lockPresence(tx, [providerId]);
   return row?.lastSeenAt ?? null;
 }
+
+/** The number of the last beat that was taken. */
+export async function sequenceOf(tx: Tx, providerId: ProviderId): Promise<number | null> {
+  const [row] = await tx
+    .select({ seq: providerPresence.seq })
+    .from(providerPresence)
+    .where(eq(providerPresence.providerId, providerId));
+  return row?.seq ?? null;
+}

@@ -1,5 +1,5 @@
 // Providers: locked with their room for placement, found by key or id, and shown to people.
-import { and, asc, desc, eq, lt, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, lt, ne, type SQL, sql } from "drizzle-orm";
 import { EXECUTION_STATUSES, isLive } from "../../domain/execution/state.ts";
 import type { ExecutionId, GpuId, ProviderId } from "../../domain/ids.ts";
 import type { ProviderRoom } from "../../domain/placement/place.ts";
@@ -93,6 +93,13 @@ export async function providerByKey(db: Db | Tx, publicKey: string): Promise<Pro
   return row ?? null;
 }
 
+export function providersByIds(db: Db | Tx, ids: readonly ProviderId[]): Promise<ProviderRow[]> {
+  return db
+    .select()
+    .from(providers)
+    .where(inArray(providers.id, [...ids]));
+}
+
 /** The row alone, locked; for changes of presence and inventory. */
 export async function lockProviderRow(tx: Tx, id: ProviderId): Promise<ProviderRow | null> {
   const [row] = await tx.select().from(providers).where(eq(providers.id, id)).for("no key update");
@@ -161,12 +168,4 @@ export function listProviderRows(
 export async function findShownProvider(db: Db | Tx, id: ProviderId): Promise<ShownProvider | null> {
   const [row] = await shown(db, eq(providers.id, id), 1);
   return row ?? null;
-}
-
-/** Who stands in the way of a new provider. */
-export function clashingProviders(db: Db | Tx, name: string, publicKey: string): Promise<ProviderRow[]> {
-  return db
-    .select()
-    .from(providers)
-    .where(or(eq(providers.name, name), eq(providers.publicKey, publicKey)));
 }

@@ -1,18 +1,23 @@
-// The figures above the market: what is free now, of how much, and from which price.
+// The few figures above the market, from the same snapshot as its counts.
 import { formatMicros } from "../../../domain/money/micros.ts";
 import type { Deps } from "../../deps.ts";
-import { marketTotals } from "../../repos/offers.ts";
+import { marketSnapshot } from "./market-snapshot.ts";
 
-/** @param gpuModel whose lowest price is wanted; null for any */
-export async function marketFigures({ db }: Pick<Deps, "db">, gpuModel: string | null) {
-  const row = await marketTotals(db, gpuModel);
+/** @param model for the lowest price; null for any */
+export async function marketFigures(deps: Pick<Deps, "db" | "clock">, model: string | null) {
+  const { rows } = await marketSnapshot(deps);
+  const reachable = rows.filter((row) => row.available);
+  const rentable = reachable.filter((row) => row.freeGpus > 0 && (model === null || row.gpuModel === model));
+  const lowest = rentable.reduce<bigint | null>(
+    (least, { pricePerGpuHour }) => (least === null || pricePerGpuHour < least ? pricePerGpuHour : least),
+    null,
+  );
   return {
-    freeGpus: row?.free ?? 0,
-    totalGpus: row?.total ?? 0,
-    inUseGpus: row?.in_use ?? 0,
-    providersOnline: row?.online ?? 0,
-    providers: row?.providers ?? 0,
-    lowest:
-      row?.lowest && row.lowest_model ? { model: gpuModel, pricePerGpuHour: formatMicros(BigInt(row.lowest)) } : null,
+    freeGpus: reachable.reduce((sum, row) => sum + row.freeGpus, 0),
+    totalGpus: rows.reduce((sum, row) => sum + row.totalGpus, 0),
+    inUseGpus: rows.reduce((sum, row) => sum + row.inUseGpus, 0),
+    providersOnline: new Set(reachable.map((row) => row.providerId)).size,
+    providers: new Set(rows.map((row) => row.providerId)).size,
+    lowest: lowest === null ? null : { model, pricePerGpuHour: formatMicros(lowest) },
   };
 }

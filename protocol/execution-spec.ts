@@ -1,0 +1,22 @@
+// What should run, in the words of the wire.
+import type { ExecutionSpec } from "../domain/execution/spec.ts";
+import type { HeartbeatAnswer } from "./agent.ts";
+
+/** @param expiresAt the real end, known once it runs; before that the spec's own deadline counts */
+export function toWireSpec(spec: ExecutionSpec, expiresAt: Date | null): HeartbeatAnswer["executions"][number] {
+  return {
+    id: spec.id,
+    job_id: spec.jobId,
+    provider_id: spec.providerId,
+    kind: spec.kind,
+    image: spec.image,
+    cpu_cores: spec.cpuCores,
+    memory_mb: spec.memoryMb,
+    disk_gb: spec.diskGb,
+    gpu_uuids: [...spec.gpuUuids],
+    env: { ...spec.env },
+    ssh_public_keys: [...spec.sshPublicKeys],
+    ssh_host_key: spec.sshHostKey,
+    deadline: expiresAt?.toISOString() ?? spec.deadline,
+  };
+}
