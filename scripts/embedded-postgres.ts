@@ -168,9 +168,10 @@ export async function recoverPostgres(dataDir: string): Promise<void> {
 }
 
 /** Resolves once the server answers; rejects after `timeoutMs`. */
-export async function awaitPostgres(url: string, timeoutMs: number): Promise<void> {
+export async function awaitPostgres(url: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
+    signal?.throwIfAborted();
     const sql = postgres(url, { max: 1, connect_timeout: 2, onnotice: () => {} });
     try {
       await sql`select 1`;

@@ -1,10 +1,9 @@
 // Brings a database up to date: Berth's own migrations, then those of BullMQ's PostgreSQL backend.
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { runMigrations } from "bullmq";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
-import pg from "pg";
 import postgres from "postgres";
+import { migrateQueue } from "../server/adapters/queue/bullmq.ts";
 
 /** Any number; the same one in every replica, so that only one of them migrates at a time. */
 const MIGRATION_LOCK = 0x62657274;
@@ -25,16 +24,6 @@ export async function migrateDatabase(url: string): Promise<void> {
     await migrateQueue(url);
   } finally {
     await sql.end({ timeout: 5 });
-  }
-}
-
-async function migrateQueue(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await runMigrations(client);
-  } finally {
-    await client.end();
   }
 }
 

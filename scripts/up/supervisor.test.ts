@@ -29,7 +29,7 @@ function node(script: string, more: Partial<ChildSpec> = {}): ChildSpec {
     name: "child",
     command: process.execPath,
     args: ["-e", script],
-    env: { PATH: process.env.PATH, HOME_OF_TEST: home },
+    env: { NODE_ENV: "test", PATH: process.env.PATH, HOME_OF_TEST: home },
     cwd: "/",
     stopGraceMs: 5_000,
     ...more,
