@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
-import { metrics, registry } from "../server/metrics.ts";
+import { wireMetrics } from "../server/metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
@@ -29,13 +29,7 @@ async function main(): Promise<void> {
     trustedProxies: env.trustedProxies,
     sessionSecret: env.nextAuthSecret,
     production: env.production,
-    metrics: {
-      text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
-      observe: ({ operation, method, status, seconds }) => {
-        metrics.httpRequests.inc({ operation, method, status });
-        metrics.httpDuration.observe({ operation, method }, seconds);
-      },
-    },
+    metrics: wireMetrics,
   });
   publish({ deps, dispatch: dispatcher.dispatch });
   await openAnonymousAccount(deps);

@@ -65,7 +65,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   },
 
   searchProviders: ({ deps, query }) => searchOffers(deps, query),
-  gpuAvailability: ({ deps, query }) => gpuAvailability(deps, query.gpu_type),
+  gpuAvailability: ({ deps, query }) => gpuAvailability(deps, query),
   listProviders: ({ deps, query }) => listProviders(deps, query),
   getProvider: ({ deps, params }) => getProvider(deps, params.id),
   createEnrolmentToken: async ({ deps, principal }) => {
