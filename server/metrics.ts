@@ -77,7 +77,7 @@ interface Seen {
   readonly seconds: number;
 }
 
-/** Sets a gauge's whole family, so that a status nobody has any more reads 0 instead of its last value. */
+/** Sets all of a gauge at once, so that a status nobody has any more does not keep its last value. */
 export function setCounts(gauge: Gauge<string>, label: string, counts: Readonly<Record<string, number>>): void {
   gauge.reset();
   for (const [value, count] of Object.entries(counts)) gauge.set({ [label]: value }, count);

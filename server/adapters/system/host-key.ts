@@ -11,9 +11,16 @@ export interface HostKey {
   readonly fingerprint: string;
 }
 
+/** ssh2 drops the leading zero byte of one public key in 256 and so writes a key nobody can read: it draws again. */
 export function newHostKey(): HostKey {
-  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519");
-  return { privateKey, publicKey, fingerprint: fingerprintOf(Buffer.from(publicKey.split(" ")[1] ?? "", "base64")) };
+  for (;;) {
+    const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519");
+    const key = ssh2.utils.parseKey(privateKey);
+    if (key instanceof Error) continue;
+    const blob = key.getPublicSSH();
+    if (publicKey !== `ssh-ed25519 ${blob.toString("base64")}`) continue;
+    return { privateKey, publicKey, fingerprint: fingerprintOf(blob) };
+  }
 }
 
 /** @param blob an SSH public key in wire format */

@@ -42,7 +42,7 @@ export function parsePublicKey(text: string): PublicKey {
     throw refused("This is a private key. Keep it to yourself and give the file that ends in .pub.");
   }
   const line = text.trim();
-  if (/\p{C}/u.test(line)) throw refused("Give one key on one line, without control characters.");
+  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(line)) throw refused("Give one key on one line, without control characters.");
   const [type = "", base64 = "", ...comment] = line.split(/ +/);
   const readShape = Object.hasOwn(SHAPES, type) ? SHAPES[type] : undefined;
   if (!readShape) throw refused(whyNot(type, line));

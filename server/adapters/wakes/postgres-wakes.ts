@@ -17,6 +17,7 @@ export async function postgresWakes(databaseUrl: string, log: Log): Promise<Post
   const sql = postgres(databaseUrl, {
     max: 1,
     onnotice: () => {},
+    backoff: () => 0.5, // seconds; its own rule grows to 20 and everybody would oversleep
     connection: { application_name: "berth-wakes" },
   });
 

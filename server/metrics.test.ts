@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { metrics, setCounts, wireMetrics } from "./metrics.ts";
+
+test("a reply is counted and timed by method, operation and status, a heartbeat once more", async () => {
+  wireMetrics.observe({ operation: "heartbeat", method: "POST", status: 200, seconds: 0.02 });
+  wireMetrics.observe({ operation: "heartbeat", method: "POST", status: 409, seconds: 0.02 });
+  const { contentType, body } = await wireMetrics.text();
+  expect(contentType).toMatch(/^text\/plain/);
+  expect(body).toContain('http_requests_total{method="POST",route="heartbeat",status="200"} 1');
+  expect(body).toContain('http_request_duration_seconds_bucket{le="0.025",method="POST",route="heartbeat"} 2');
+  expect(body).toContain("\nberth_heartbeats_total 1");
+});
+
+test("a caller cannot invent a label", async () => {
+  wireMetrics.observe({ operation: "none", method: 'X"}\nfake 1', status: 405, seconds: 0 });
+  expect((await wireMetrics.text()).body).toContain('method="other",route="none",status="405"');
+});
+
+test("a status nobody has any more is gone from its gauge", async () => {
+  setCounts(metrics.jobs, "status", { running: 2, stopped: 1 });
+  setCounts(metrics.jobs, "status", { stopped: 3 });
+  const { body } = await wireMetrics.text();
+  expect(body).toContain('jobs_total{status="stopped"} 3');
+  expect(body).not.toContain('jobs_total{status="running"}');
+});
