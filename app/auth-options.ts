@@ -4,8 +4,9 @@ import type {} from "next-auth/jwt";
 import Credentials from "next-auth/providers/credentials";
 import { isAppError } from "../domain/errors.ts";
 import { accountOperations } from "../protocol/operations/account.ts";
+import { SESSION_COOKIE } from "../server/http/session-cookie.ts";
 import { login } from "../server/usecases/account/login.ts";
-import { deps, SESSION_COOKIE } from "./context.ts";
+import { deps } from "./context.ts";
 
 declare module "next-auth" {
   interface User {

@@ -1,18 +1,16 @@
 // What a page may ask about its request: the server it runs in, who is there, and how one may log in.
 
 import { cookies } from "next/headers";
-import { decode } from "next-auth/jwt";
 import { cache } from "react";
 import type { Visitor } from "../components/shell/header.tsx";
 import type { LoginOptions } from "../components/wallet/options.ts";
 import type { Principal } from "../domain/account/principal.ts";
 import { AppError } from "../domain/errors.ts";
 import type { Deps } from "../server/deps.ts";
+import { SESSION_COOKIE, tokenOfCookie } from "../server/http/session-cookie.ts";
 import { authenticate } from "../server/usecases/account/authenticate.ts";
 import { logout } from "../server/usecases/account/logout.ts";
 import { getBilling } from "../server/usecases/billing/get-billing.ts";
-
-export const SESSION_COOKIE = "berth_session";
 
 /** Next bundles its own copy of this module, so what the server was started with is found under a symbol. */
 const DEPS = Symbol.for("berth.deps");
@@ -26,10 +24,8 @@ export function deps(): Deps {
 /** The token in the visitor's cookie; null where there is none or it was not written by us. */
 async function sessionToken(): Promise<string | null> {
   const cookie = (await cookies()).get(SESSION_COOKIE)?.value;
-  const secret = process.env.NEXTAUTH_SECRET;
-  if (!cookie || !secret) return null;
-  const jwt = await decode({ token: cookie, secret }).catch(() => null);
-  return typeof jwt?.berthToken === "string" ? jwt.berthToken : null;
+  const secret = process.env.NEXTAUTH_SECRET; // web/main.ts sets it from what it parsed
+  return secret ? tokenOfCookie(cookie, secret) : null;
 }
 
 /** Who looks at the page; asked once a request, however many ask. */

@@ -4,6 +4,7 @@ import type { Metadata } from "next";
 import { RentForm } from "../../components/rent/rent-form.tsx";
 import { WISH_FIELDS, type WishField, type WishText } from "../../components/rent/wish.ts";
 import { Page } from "../../components/shell/page.tsx";
+import { gpuName } from "../../components/ui/gpu-name.ts";
 import { isId } from "../../domain/ids.ts";
 import { listSshKeys } from "../../server/usecases/account/list-ssh-keys.ts";
 import { getProvider } from "../../server/usecases/provider/get-provider.ts";
@@ -40,7 +41,7 @@ export default async function RentPage({ searchParams }: { readonly searchParams
     estimateAction(wish),
   ]);
   return (
-    <Page eyebrow="Market" title={wish.gpu_type ? `Rent ${wish.gpu_type}` : "Rent"}>
+    <Page eyebrow="Market" title={wish.gpu_type ? `Rent ${gpuName(wish.gpu_type)}` : "Rent"}>
       <RentForm
         wish={wish}
         providerName={providerName}

@@ -1,13 +1,14 @@
 // An account's jobs, newest first.
 import Link from "next/link";
 import type { JobView } from "../../protocol/views.ts";
+import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { clockSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
 import { Moment } from "../ui/time.tsx";
 
 export function gpuWords(job: Pick<JobView, "gpu_count" | "gpu_model" | "cpu_cores">): string {
-  return job.gpu_model ? `${job.gpu_count} × ${job.gpu_model}` : `${job.cpu_cores} vCPU, no GPU`;
+  return job.gpu_model ? `${job.gpu_count} × ${gpuName(job.gpu_model)}` : `${job.cpu_cores} vCPU, no GPU`;
 }
 
 export function JobsTable({ jobs }: { readonly jobs: readonly JobView[] }) {

@@ -3,6 +3,7 @@ import Form from "next/form";
 import Link from "next/link";
 import { Button } from "../ui/button.tsx";
 import { Input, Select } from "../ui/field.tsx";
+import { gpuName } from "../ui/gpu-name.ts";
 import { moneyText } from "../ui/money.tsx";
 import { type MarketQuery, marketHref } from "./query.ts";
 
@@ -61,7 +62,7 @@ export function MarketFilters({ query, models, regions, refused }: FiltersProps)
             href={marketHref(query, { gpu: model })}
             aria-current={model === chosen ? "true" : undefined}
           >
-            <b>{model}</b>
+            <b>{gpuName(model)}</b>
             <span className="num">{models[model] ?? 0}</span>
           </Link>
         ))}

@@ -1,12 +1,12 @@
 // The strip above the market. A figure that is not known is not shown.
 import type { ReactNode } from "react";
+import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 
 export interface MarketFigures {
   readonly freeGpus: number;
   readonly totalGpus: number;
   readonly inUseGpus: number;
-  readonly miningGpus: number;
   readonly providersOnline: number;
   readonly providers: number;
   /** the lowest price at which a GPU can be had now, of the chosen model or of any */
@@ -29,11 +29,10 @@ export function MarketFacts({ figures }: { readonly figures: MarketFigures }) {
     <dl className="sheet grid grid-cols-2 sm:auto-cols-fr sm:grid-flow-col sm:grid-cols-none">
       <Fact name="Free now" value={figures.freeGpus} detail={`of ${figures.totalGpus} GPUs`} />
       <Fact name="In use" value={figures.inUseGpus} detail="held by rentals" />
-      <Fact name="Mining" value={figures.miningGpus} detail="gives way on demand" />
       <Fact name="Providers online" value={figures.providersOnline} detail={`of ${figures.providers} enrolled`} />
       {lowest && (
         <Fact
-          name={lowest.model ? `${lowest.model}, from` : "Lowest price"}
+          name={lowest.model ? `${gpuName(lowest.model)}, from` : "Lowest price"}
           value={<Money usd={lowest.pricePerGpuHour} short className="text-[1em]" />}
           detail="per GPU-hour, free now"
         />

@@ -2,6 +2,7 @@
 import type { OfferView } from "../../protocol/views.ts";
 import { Berths } from "../ui/berths.tsx";
 import { LinkButton } from "../ui/button.tsx";
+import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { roughSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
@@ -30,7 +31,7 @@ function Gpus({ offer }: { readonly offer: OfferView }) {
   if (!offer.gpu_model) return <>CPU only</>;
   return (
     <>
-      {offer.total_gpus} × {offer.gpu_model}{" "}
+      {offer.total_gpus} × {gpuName(offer.gpu_model)}{" "}
       <span className="text-ink-3 text-small">{Math.round(offer.gpu_vram_mb / 1024)} GB</span>
     </>
   );

@@ -2,6 +2,7 @@
 import type { EstimateView } from "../../protocol/views.ts";
 import { removals } from "../market/query.ts";
 import { Panel } from "../shell/page.tsx";
+import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { Notice } from "../ui/notice.tsx";
 
@@ -52,7 +53,7 @@ function Estimate({ estimate }: { readonly estimate: EstimateView }) {
         <dt>Region</dt>
         <dd>{chosen.region}</dd>
         <dt>GPU</dt>
-        <dd>{chosen.gpu_model ?? "none"}</dd>
+        <dd>{chosen.gpu_model ? gpuName(chosen.gpu_model) : "none"}</dd>
         <dt>Cores billed</dt>
         <dd className="num">{estimate.cores_billed}</dd>
         <dt>Per hour</dt>

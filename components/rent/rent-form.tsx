@@ -1,12 +1,14 @@
 "use client";
 // The rent form: every refusal beside its field, the price beside the form, the login only when it is sent.
 import Link from "next/link";
-import { useActionState, useEffect, useRef, useState, useTransition } from "react";
+import { useEffect, useRef, useState, useTransition } from "react";
 import type { EstimateView, SshKeyView } from "../../protocol/views.ts";
 import { Field, Input, Select, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, type Refusal, UNTOUCHED } from "../ui/form-state.ts";
+import { gpuName } from "../ui/gpu-name.ts";
 import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
+import { useForm } from "../ui/use-form.ts";
 import { LazyLogin } from "../wallet/login-button.tsx";
 import type { LoginOptions } from "../wallet/options.ts";
 import { EstimatePanel } from "./estimate-panel.tsx";
@@ -48,7 +50,7 @@ const SHOWN = [
 export function RentForm(props: RentFormProps) {
   const { wish, providerName, models, sshKeys, first, idempotencyKey, login, rent, estimate } = props;
   const form = useRef<HTMLFormElement>(null);
-  const [state, send] = useActionState(rent, UNTOUCHED);
+  const { state, pending, form: sending } = useForm(rent, UNTOUCHED);
   const [answer, setAnswer] = useState(first);
   const [counting, startCounting] = useTransition();
   const [gpuCount, setGpuCount] = useState(wish.gpu_count ?? "1");
@@ -81,7 +83,7 @@ export function RentForm(props: RentFormProps) {
 
   return (
     <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
-      <form ref={form} action={send} onChange={count} className="sheet grid gap-5 p-4" noValidate>
+      <form ref={form} {...sending} onChange={count} className="sheet grid gap-5 p-4" noValidate>
         <input type="hidden" name="idempotency_key" value={idempotencyKey} />
         {wish.provider_id && (
           <p className="text-cell">
@@ -106,7 +108,7 @@ export function RentForm(props: RentFormProps) {
               <option value="">{withoutGpu ? "no GPU" : wish.provider_id ? "any it has" : "choose a model"}</option>
               {models.map((model) => (
                 <option key={model} value={model}>
-                  {model}
+                  {gpuName(model)}
                 </option>
               ))}
             </Select>
@@ -196,7 +198,7 @@ export function RentForm(props: RentFormProps) {
         <SshChoice keys={sshKeys} error={error("ssh_public_key")} chosen={sshChoice} onChoose={setSshChoice} />
         <Refused state={judged} shown={SHOWN} />
         <div className="flex flex-wrap items-center gap-4">
-          <Submit tone="go" waiting="Renting…">
+          <Submit tone="go" waiting="Renting…" busy={pending}>
             Rent
           </Submit>
           <p className="text-ink-3 text-small">Storage ends with the rental.</p>

@@ -10,6 +10,7 @@ import { Notice } from "../ui/notice.tsx";
 import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
 import { Moment } from "../ui/time.tsx";
+import { useForm } from "../ui/use-form.ts";
 
 export interface ApiKeyState extends FormState {
   /** the new key, shown this once */
@@ -43,7 +44,7 @@ function Revoke({ id, name, action }: { readonly id: string; readonly name: stri
 }
 
 export function ApiKeys({ keys, create, revoke }: ApiKeysProps) {
-  const [state, send] = useActionState(create, { ...UNTOUCHED, key: null });
+  const { state, pending, form: sending } = useForm<ApiKeyState>(create, { ...UNTOUCHED, key: null });
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (state.done > 0) form.current?.reset();
@@ -88,7 +89,7 @@ export function ApiKeys({ keys, create, revoke }: ApiKeysProps) {
           </Notice>
         </div>
       )}
-      <form ref={form} action={send} className="grid gap-3">
+      <form ref={form} {...sending} className="grid gap-3">
         <Field id="api-name" label="Name" error={nameError}>
           <Input
             {...tied("api-name", nameError)}
@@ -121,7 +122,9 @@ export function ApiKeys({ keys, create, revoke }: ApiKeysProps) {
         </fieldset>
         <Refused state={state} shown={["name", "scopes"]} />
         <div>
-          <Submit waiting="Making…">Make a key</Submit>
+          <Submit waiting="Making…" busy={pending}>
+            Make a key
+          </Submit>
         </div>
       </form>
     </Panel>

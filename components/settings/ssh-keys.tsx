@@ -8,6 +8,7 @@ import { type FormAction, fieldError, UNTOUCHED } from "../ui/form-state.ts";
 import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
 import { Moment } from "../ui/time.tsx";
+import { useForm } from "../ui/use-form.ts";
 
 interface SshKeysProps {
   readonly keys: readonly SshKeyView[];
@@ -29,7 +30,7 @@ function Remove({ id, name, action }: { readonly id: string; readonly name: stri
 }
 
 export function SshKeys({ keys, add, remove }: SshKeysProps) {
-  const [state, send] = useActionState(add, UNTOUCHED);
+  const { state, pending, form: sending } = useForm(add, UNTOUCHED);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (state.done > 0) form.current?.reset();
@@ -59,7 +60,7 @@ export function SshKeys({ keys, add, remove }: SshKeysProps) {
           ))}
         </ul>
       )}
-      <form ref={form} action={send} className="grid gap-3">
+      <form ref={form} {...sending} className="grid gap-3">
         <Field id="ssh-name" label="Name" error={nameError}>
           <Input
             {...tied("ssh-name", nameError)}
@@ -84,7 +85,9 @@ export function SshKeys({ keys, add, remove }: SshKeysProps) {
         </Field>
         <Refused state={state} shown={["name", "public_key"]} />
         <div>
-          <Submit waiting="Adding…">Add key</Submit>
+          <Submit waiting="Adding…" busy={pending}>
+            Add key
+          </Submit>
         </div>
       </form>
     </Panel>

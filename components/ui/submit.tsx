@@ -10,10 +10,13 @@ interface SubmitProps {
   readonly tone?: Tone;
   readonly small?: boolean;
   readonly label?: string;
+  /** where the form is sent by hand and does not know itself that it waits */
+  readonly busy?: boolean;
 }
 
-export function Submit({ children, waiting, tone = "plain", small = false, label }: SubmitProps) {
-  const { pending } = useFormStatus();
+export function Submit({ children, waiting, tone = "plain", small = false, label, busy = false }: SubmitProps) {
+  const status = useFormStatus();
+  const pending = status.pending || busy;
   return (
     <Button type="submit" tone={tone} small={small} busy={pending} disabled={pending} aria-label={label}>
       {pending ? waiting : children}

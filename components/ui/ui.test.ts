@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type FormState, fieldError, restOf } from "./form-state.ts";
+import { gpuName } from "./gpu-name.ts";
 import { moneyText } from "./money.tsx";
 import { clockSpan, roughSpan, shortAddress } from "./span.ts";
 
@@ -56,4 +57,13 @@ test("a refusal without fields tells its detail", () => {
   expect(
     restOf({ refusal: { code: "conflict", title: "No", detail: "It stopped.", fields: [] }, done: 0 }, []),
   ).toEqual(["It stopped."]);
+});
+
+test.each([
+  ["NVIDIA GeForce RTX 4090", "RTX 4090"],
+  ["NVIDIA A100-SXM4-80GB", "A100-SXM4-80GB"],
+  ["AMD Radeon RX 7900 XTX", "RX 7900 XTX"],
+  ["RTX 4090", "RTX 4090"],
+])("the model %s is called %s", (model, called) => {
+  expect(gpuName(model)).toBe(called);
 });
