@@ -12,7 +12,7 @@ const CONCURRENCY = 16;
 
 async function main(): Promise<void> {
   const env = parseEnv(process.env);
-  const { deps, close } = await createRuntime(env);
+  const { deps, close } = await createRuntime(env, "worker");
   const rings = runRings({
     databaseUrl: env.databaseUrl,
     concurrency: CONCURRENCY,

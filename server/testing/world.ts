@@ -7,7 +7,7 @@ import type { ExecutionSpec, Observed } from "../../domain/execution/spec.ts";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import { accounts } from "../../drizzle/schema/account.ts";
 import { gpus, providerPresence, providers } from "../../drizzle/schema/provider.ts";
-import { newHostKey } from "../adapters/system/host-key.ts";
+import { ssh } from "../adapters/system/ssh.ts";
 import { systemIds } from "../adapters/system/ids.ts";
 import { secretBox } from "../adapters/system/secret-box.ts";
 import type { Cluster, Db, Deps, RingName, Rings } from "../deps.ts";
@@ -91,10 +91,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     clock,
     ids,
     cluster,
-    ssh: {
-      parsePublicKey: (text) => ({ type: "ssh-ed25519", publicKey: text, fingerprint: "SHA256:test" }),
-      newHostKey,
-    },
+    ssh,
     queue: {
       ring: async <N extends RingName>(name: N, payload: Rings[N]) => {
         rings.push({ name, payload });
@@ -106,6 +103,13 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     log: { info: () => {}, warn: () => {}, error: () => {} },
     settings: { ...TEST_SETTINGS, ...settings },
   } satisfies Deps;
+
+  const beat = async (id: ProviderId) => {
+    await db
+      .insert(providerPresence)
+      .values({ providerId: id, lastSeenAt: now, seq: 1, report: [], reportedGeneration: 0, usage: {} })
+      .onConflictDoUpdate({ target: providerPresence.providerId, set: { lastSeenAt: now } });
+  };
 
   return {
     deps,
@@ -168,15 +172,10 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
           );
         await recomputeOffers(tx, id);
       });
-      await this.beat(id);
+      await beat(id);
       return id;
     },
-    async beat(id) {
-      await db
-        .insert(providerPresence)
-        .values({ providerId: id, lastSeenAt: now, seq: 1, report: [], reportedGeneration: 0, usage: {} })
-        .onConflictDoUpdate({ target: providerPresence.providerId, set: { lastSeenAt: now } });
-    },
+    beat,
     async settleRings() {
       for (let rung = rings.shift(); rung; rung = rings.shift()) await reconcileExecution(deps, rung.payload.id);
     },
