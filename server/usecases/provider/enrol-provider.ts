@@ -109,11 +109,12 @@ async function insert(
   return { providerId, owner };
 }
 
-/** @returns the key in the one form it is stored and compared in */
+/** @returns the key, in the one form it is stored and compared in */
 function readKey(text: string): string {
   try {
     const key = createPublicKey({ key: Buffer.from(text, "base64"), format: "der", type: "spki" });
-    if (key.asymmetricKeyType === "ed25519") return key.export({ format: "der", type: "spki" }).toString("base64");
+    const canonical = key.export({ format: "der", type: "spki" }).toString("base64");
+    if (key.asymmetricKeyType === "ed25519" && canonical === text) return text;
   } catch {
     // what is no key at all is refused like a key of another kind
   }
