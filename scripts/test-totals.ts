@@ -1,0 +1,48 @@
+// Reads how many tests passed out of the reports that the test runners write for machines.
+import { z } from "zod";
+
+export interface Total {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export const NONE: Total = { passed: 0, failed: 0, skipped: 0 };
+
+export function plus(a: Total, b: Total): Total {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+export function sayTotal({ passed, failed, skipped }: Total): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+const VitestReport = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.unknown()) })),
+});
+
+/** A file that could not be loaded has no test to its name, and counts as one failure. */
+export function vitestTotal(report: unknown): Total {
+  const read = VitestReport.parse(report);
+  const unloaded = read.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  return {
+    passed: read.numPassedTests,
+    failed: read.numFailedTests + unloaded.length,
+    skipped: read.numPendingTests + read.numTodoTests,
+  };
+}
+
+const PlaywrightReport = z.object({
+  stats: z.object({ expected: z.number(), unexpected: z.number(), flaky: z.number(), skipped: z.number() }),
+  errors: z.array(z.unknown()),
+});
+
+/** A test that passed only the second time failed; an error outside any test (a stack that did not start) too. */
+export function playwrightTotal(report: unknown): Total {
+  const { stats, errors } = PlaywrightReport.parse(report);
+  return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length, skipped: stats.skipped };
+}
