@@ -93,7 +93,7 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
           nextHref={next ? marketHref(written, { cursor: next }) : null}
         />
       </section>
-      <BerthLegend />
+      <BerthLegend mining={offers.some((offer) => offer.mining_gpus > 0)} />
     </Page>
   );
 }

@@ -3,11 +3,21 @@ import type { z } from "zod";
 import type { FormState, Refusal } from "../components/ui/form-state.ts";
 import { AppError, isAppError, PROBLEMS } from "../domain/errors.ts";
 
+/** What zod says for programs, said for people; what a schema says itself stays. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "too_big" && issue.origin === "number") return `at most ${issue.maximum}`;
+  if (issue.code === "too_small" && issue.origin === "number") return `at least ${issue.minimum}`;
+  if (issue.code === "too_small" && issue.origin === "array") return "choose at least one";
+  if (issue.code === "invalid_type")
+    return issue.expected === "int" || issue.expected === "number" ? "a whole number" : "is missing";
+  return issue.message;
+}
+
 /** @throws AppError `bad-request` naming each field */
 export function read<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message }));
+  const fields = result.error.issues.map((issue) => ({ field: issue.path.join("."), message: messageOf(issue) }));
   throw new AppError("bad-request", "Some fields are not valid.", { fields });
 }
 

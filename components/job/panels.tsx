@@ -28,7 +28,7 @@ export function BillPanel({ job }: { readonly job: JobView }) {
         </dd>
         {!job.ended_at && (
           <>
-            <dt>Still held</dt>
+            <dt>Held for it</dt>
             <dd>
               <Money usd={job.held} />
             </dd>

@@ -45,7 +45,7 @@ function Labelled({
 }
 
 export function MarketFilters({ query, models, regions, refused }: FiltersProps) {
-  const names = Object.keys(models).sort();
+  const names = Object.keys(models).sort((a, b) => gpuName(a).localeCompare(gpuName(b)));
   const chosen = query.gpu;
   const known = chosen && !names.includes(chosen) ? [chosen, ...names] : names;
   const regionNames = [...new Set([...Object.keys(regions), ...(query.region ? [query.region] : [])])].sort();
@@ -53,7 +53,7 @@ export function MarketFilters({ query, models, regions, refused }: FiltersProps)
     <div className="grid gap-3 border-line border-b p-3">
       <nav aria-label="GPU model" className="flex flex-wrap gap-2">
         <Link className="chip" href={marketHref(query, { gpu: null })} aria-current={chosen ? undefined : "true"}>
-          <b>Any GPU</b>
+          <b>Everything</b>
         </Link>
         {known.map((model) => (
           <Link

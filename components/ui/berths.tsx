@@ -31,11 +31,12 @@ export function Berths({ counts }: { readonly counts: BerthCounts }) {
   );
 }
 
-export function BerthLegend() {
+/** @param mining whether any GPU that is shown is mining: what cannot be seen needs no explanation */
+export function BerthLegend({ mining }: { readonly mining: boolean }) {
   return (
     <p className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-1 text-small text-ink-3">
       <span>Each small box is one GPU:</span>
-      {ORDER.map((state) => (
+      {ORDER.filter((state) => mining || state !== "mining").map((state) => (
         <span key={state} className="inline-flex items-center gap-1.5">
           <span aria-hidden="true" className={clsx("berth", `berth-${state}`)} />
           {WORDS[state]}

@@ -6,7 +6,7 @@ export function Refused({ state, shown = [] }: { readonly state: FormState; read
   const rest = restOf(state, shown);
   if (!state.refusal || rest.length === 0) return null;
   return (
-    <Notice tone="bad" title={state.refusal.title} live>
+    <Notice tone={state.refusal.code === "unauthenticated" ? "wait" : "bad"} title={state.refusal.title} live>
       {rest.map((sentence) => (
         <p key={sentence}>{sentence}</p>
       ))}

@@ -49,6 +49,7 @@ export async function logIn(config: Config, connector: Connector): Promise<void>
 /** A wallet's error as one sentence: viem puts the useful one first. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return "The wallet gave no answer.";
+  if (error.name === "ProviderNotFoundError") return "There is no wallet in this browser. Install one, then try again.";
   if ("shortMessage" in error && typeof error.shortMessage === "string") return error.shortMessage;
   return error.message;
 }
