@@ -7,7 +7,7 @@ import { createWallets } from "../adapters/chain/wallets.ts";
 import { postgresWakes } from "../adapters/wakes/postgres-wakes.ts";
 import type { Deps } from "../deps.ts";
 import { createDispatcher, type Dispatcher, type DispatchOptions } from "../http/dispatch.ts";
-import { carry, InFlight } from "../http/node-http.ts";
+import { carry, InFlight, refuseBrokenRequests } from "../http/node-http.ts";
 import { openWorld, type World } from "./world.ts";
 
 export const SESSION_SECRET = "the secret of the tests' cookies, 32 or more";
@@ -53,6 +53,7 @@ export async function openWire({ settings, rates, trustedProxies = [] }: WireOpt
   const server = createServer((request, reply) => {
     if (dispatcher) void carry(dispatcher.dispatch, inFlight, request, reply);
   });
+  refuseBrokenRequests(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -121,6 +122,7 @@ async function exchange(port: number, path: string, { method, headers, json, raw
     method: method ?? (body === undefined ? "GET" : "POST"),
     headers: {
       ...(json === undefined ? {} : { "content-type": "application/json" }),
+      ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...headers,
     },
