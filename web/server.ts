@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Dispatcher, isWirePath } from "../server/http/dispatch.ts";
 import { FORWARDING_HEADERS } from "../server/http/doors.ts";
 import { pathOfTarget } from "../server/http/message.ts";
-import { carry, InFlight, send, wireRequestOf } from "../server/http/node-http.ts";
+import { carry, InFlight, refuseBrokenRequests, send, wireRequestOf } from "../server/http/node-http.ts";
 
 /** Longer than a proxy in front keeps its connections, so that it is the one who closes. */
 const KEEP_ALIVE_MS = 75_000;
@@ -39,6 +39,7 @@ export function createWebServer(dispatcher: Dispatcher, page: PageHandler): WebS
       else void servePage(dispatcher, page, request, reply);
     },
   );
+  refuseBrokenRequests(server);
   return {
     server,
     async stop() {

@@ -47,7 +47,7 @@ export const accountOperations = {
     secret: true,
     body: z.strictObject({
       address: Address,
-      nonce: z.string().min(1).max(100),
+      nonce: z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, "a nonce of /auth/nonce"),
       // Contract wallets (ERC-1271, ERC-6492) sign with more than 65 bytes.
       signature: z.templateLiteral(["0x", z.string().regex(/^[0-9a-fA-F]{2,20000}$/)]),
     }),

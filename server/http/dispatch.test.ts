@@ -139,6 +139,13 @@ test("a body that says it is too large is refused before it is read, and one tha
   expect(streamed).toContain('"code":"too-large"');
 });
 
+test("what is no HTTP is refused in the same words", async () => {
+  expect(await raw(["RUBBISH"], 0)).toMatch(/^HTTP\/1\.1 400 [\s\S]*application\/problem\+json/);
+  expect(await raw(["GET / HTTP/1.1", `X-Long: ${"x".repeat(20_000)}`], 0)).toMatch(
+    /^HTTP\/1\.1 400 [\s\S]*bad-request/,
+  );
+});
+
 test("what fails inside shows its request id and nothing else", async () => {
   await using broken = await openWire({ settings: { publicUrl: "http://127.0.0.1:1" } });
   const { dispatcher } = broken;

@@ -26,8 +26,8 @@ test("a signed nonce is a session of 24 hours, and the first login of an account
 
 test("ten first logins of one wallet at the same moment are granted one promotion", async () => {
   const wallet = newWallet();
-  const [{ token }] = (await Promise.all(Array.from({ length: 10 }, () => wire.login(wallet)))) as [{ token: string }];
-  expect((await wire.ask("/api/v1/billing", { token })).json.available).toBe("25.000000");
+  const [first] = await Promise.all(Array.from({ length: 10 }, () => wire.login(wallet)));
+  expect((await wire.ask("/api/v1/billing", { token: first?.token ?? "" })).json.available).toBe("25.000000");
   expect(await expectSound(wire.world.db)).toEqual([]);
 });
 

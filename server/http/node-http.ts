@@ -1,8 +1,11 @@
 // Carries requests from node:http to the dispatcher and its replies back: whole ones, streams, and refused uploads.
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { AppError } from "../../domain/errors.ts";
 import type { Dispatch } from "./dispatch.ts";
 import type { WireRequest, WireResponse } from "./message.ts";
+import { problemOf } from "./problem.ts";
 
 /** How long an upload that was refused may go on before its connection is cut. */
 const DRAIN_MS = 2_000;
@@ -98,4 +101,23 @@ async function drain(request: IncomingMessage): Promise<void> {
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
+/** What is no HTTP, or has headers beyond all bounds, is refused like everything else. */
+export function refuseBrokenRequests(server: Server): void {
+  server.on("clientError", (_error, socket) => {
+    if (!socket.writable) return void socket.destroy();
+    const problem = problemOf(
+      new AppError("bad-request", "This is no HTTP request, or its headers are too large."),
+      randomUUID(),
+    );
+    const body = JSON.stringify(problem);
+    const head = [
+      "HTTP/1.1 400 Bad Request",
+      "Content-Type: application/problem+json",
+      `Content-Length: ${body.length}`,
+      "Connection: close",
+    ];
+    socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  });
 }

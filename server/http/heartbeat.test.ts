@@ -1,0 +1,124 @@
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { eq } from "drizzle-orm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ProviderId } from "../../domain/ids.ts";
+import { providerPresence, providers } from "../../drizzle/schema/provider.ts";
+import { SIGNATURE_HEADERS, signedText } from "../../protocol/agent.ts";
+import { openWire, type Wire } from "../testing/wire.ts";
+
+const agent = generateKeyPairSync("ed25519");
+let wire: Wire;
+let id: ProviderId;
+let seq = 10;
+
+beforeAll(async () => {
+  wire = await openWire();
+  id = await wire.world.provider({ gpus: 0 });
+  const publicKey = agent.publicKey.export({ type: "spki", format: "der" }).toString("base64");
+  await wire.world.db.update(providers).set({ publicKey }).where(eq(providers.id, id));
+});
+afterAll(() => wire[Symbol.asyncDispose]());
+
+interface Forgery {
+  readonly key?: KeyObject;
+  readonly path?: string;
+  readonly body?: string;
+  readonly skewMs?: number;
+  readonly signedSeq?: number;
+  readonly headers?: Record<string, string>;
+  readonly sentTo?: string;
+}
+
+function beatOf(number: number): string {
+  return JSON.stringify({
+    seq: number,
+    agent_version: "1",
+    machine: {
+      ...{
+        hostname: "h",
+        os: "o",
+        architecture: "x64",
+        cpu_model: "c",
+        cpu_cores: 128,
+        memory_mb: 512 * 1024,
+        disk_gb: 4000,
+      },
+      ...{ gpus: [], runtime: "process", sandboxed: true },
+    },
+    usage: { cpu_percent: 0, memory_used_mb: 0, gpus: [] },
+    executions: [],
+    generation: 0,
+  });
+}
+
+function beat({ key = agent.privateKey, path, body, skewMs = 0, signedSeq, headers, sentTo }: Forgery = {}) {
+  seq += 1;
+  const target = `/api/v1/providers/${id}/heartbeat?wait=0`;
+  const raw = beatOf(seq);
+  const time = new Date(wire.deps.clock.now().getTime() + skewMs).toISOString();
+  const bodyHash = createHash("sha256")
+    .update(body ?? raw)
+    .digest("hex");
+  const text = signedText("POST", path ?? target, time, signedSeq ?? seq, bodyHash);
+  return wire.ask(sentTo ?? target, {
+    raw,
+    headers: {
+      "content-type": "application/json",
+      [SIGNATURE_HEADERS.time]: time,
+      [SIGNATURE_HEADERS.sequence]: String(signedSeq ?? seq),
+      [SIGNATURE_HEADERS.signature]: sign(null, Buffer.from(text), key).toString("base64"),
+      ...headers,
+    },
+  });
+}
+const lastSeq = async () =>
+  (await wire.world.db.select().from(providerPresence).where(eq(providerPresence.providerId, id)))[0]?.seq;
+
+test("a signed beat is taken and answered with what should run", async () => {
+  const answer = await beat();
+  expect(answer.json).toMatchObject({ executions: [], generation: expect.any(Number) });
+  expect([answer.status, answer.headers["cache-control"]]).toEqual([200, "no-store"]);
+  expect(await lastSeq()).toBe(seq);
+});
+
+test("a beat that is not signed by the machine, over this very request, now, changes nothing", async () => {
+  await beat();
+  const before = await lastSeq();
+  const forgeries: Record<string, Forgery> = {
+    "another key": { key: generateKeyPairSync("ed25519").privateKey },
+    "another path": { path: `/api/v1/providers/${id}/heartbeat?wait=25` },
+    "another body": { body: "{}" },
+    "too old": { skewMs: -5 * 60_000 - 1 },
+    "too new": { skewMs: 5 * 60_000 + 1 },
+    "another sequence": { signedSeq: 9_999 },
+    "no signature": { headers: { [SIGNATURE_HEADERS.signature]: "" } },
+    "no time": { headers: { [SIGNATURE_HEADERS.time]: "now" } },
+    "a bearer token instead": {
+      headers: { [SIGNATURE_HEADERS.signature]: "x", authorization: `Bearer ${(await wire.login()).token}` },
+    },
+  };
+  for (const [what, forgery] of Object.entries(forgeries)) {
+    const { status, json } = await beat(forgery);
+    expect([status, json.code], what).toEqual([401, "bad-signature"]);
+  }
+  expect(await lastSeq()).toBe(before);
+  expect((await beat({ skewMs: -4 * 60_000 })).status).toBe(200);
+});
+
+test("an unknown provider is not found, and a beat again is stale", async () => {
+  const other = `prov_${"0".repeat(26)}`;
+  expect((await beat({ sentTo: `/api/v1/providers/${other}/heartbeat?wait=0` })).status).toBe(404);
+  await beat();
+  seq -= 1;
+  expect((await beat()).json).toMatchObject({ status: 409, code: "stale-sequence" });
+});
+
+test("beats count for their provider, unsigned ones for their address", async () => {
+  await using limited = await openWire({
+    rates: { perAddress: 3, perAccount: 9, noncesPerAddress: 9, beatsPerProvider: 9 },
+  });
+  const path = `/api/v1/providers/prov_${"0".repeat(26)}/heartbeat`;
+  const statuses = [];
+  for (let n = 0; n < 4; n++) statuses.push((await limited.ask(path, { json: {} })).status);
+  expect(statuses).toEqual([404, 404, 404, 429]);
+});
