@@ -1,9 +1,10 @@
 // The periodic catch-up of one worker. Each line is one sweep; several workers at once do no harm.
 import type { Deps } from "../server/deps.ts";
-import { metrics } from "../server/metrics.ts";
+import { metrics, setCounts } from "../server/metrics.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
 import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
 import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
+import { countState } from "../server/usecases/system/count-state.ts";
 import { forgetOldRows } from "../server/usecases/system/forget-old-rows.ts";
 import { stampWorker } from "../server/usecases/system/stamp-worker.ts";
 
@@ -17,7 +18,11 @@ function schedules(workerName: string): readonly Schedule[] {
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
-    { name: "silence", everyMs: 5_000, run: sweepSilentProviders },
+    {
+      name: "silence",
+      everyMs: 5_000,
+      run: async (deps) => metrics.providersOffline.inc(await sweepSilentProviders(deps)),
+    },
     {
       name: "orphans",
       everyMs: 30_000,
@@ -31,6 +36,16 @@ function schedules(workerName: string): readonly Schedule[] {
       name: "offers",
       everyMs: 30_000,
       run: async (deps) => metrics.sweepCorrections.inc({ kind: "offer" }, await sweepOffers(deps)),
+    },
+    {
+      name: "count",
+      everyMs: 15_000,
+      run: async (deps) => {
+        const { jobs, providers, gpus } = await countState(deps);
+        setCounts(metrics.jobs, "status", jobs);
+        setCounts(metrics.nodes, "status", providers);
+        setCounts(metrics.gpus, "state", gpus);
+      },
     },
     { name: "forget", everyMs: 600_000, run: forgetOldRows },
   ];
@@ -53,7 +68,7 @@ async function loop(deps: Deps, { name, everyMs, run }: Schedule, signal: AbortS
     try {
       await run(deps);
     } catch (error) {
-      deps.log.error({ sweep: name, error }, "a sweep failed; the next one tries again");
+      deps.log.error({ sweep: name, err: error }, "a sweep failed; the next one tries again");
     }
     await pause(everyMs, signal);
   }

@@ -129,7 +129,7 @@ export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } 
       onDone?.(job.name, seconds(), "done");
     } catch (error) {
       onDone?.(job.name, seconds(), "failed");
-      log.error({ ring: job.name, payload: job.data, error }, "a ring failed; the sweep is its retry");
+      log.error({ ring: job.name, payload: job.data, err: error }, "a ring failed; the sweep is its retry");
       throw error;
     }
   }
