@@ -11,7 +11,7 @@ interface ErrorProps {
 export default function PageError({ error, reset }: ErrorProps) {
   return (
     <div className="sheet" role="alert">
-      <Empty title="Something failed on our side" action={<Button onClick={reset}>Try again</Button>}>
+      <Empty wholePage title="Something failed on our side" action={<Button onClick={reset}>Try again</Button>}>
         <p>Running rentals are not touched by this.</p>
         {error.digest && (
           <p>

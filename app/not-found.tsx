@@ -8,7 +8,7 @@ export const metadata: Metadata = { title: "Not found" };
 export default function NotFound() {
   return (
     <div className="sheet">
-      <Empty title="Nothing is berthed here" action={<LinkButton href="/">To the market</LinkButton>}>
+      <Empty wholePage title="Nothing is berthed here" action={<LinkButton href="/">To the market</LinkButton>}>
         <p>The page does not exist, or it belongs to another account.</p>
       </Empty>
     </div>

@@ -21,7 +21,7 @@ export function StateNotice({ job, now }: { readonly job: JobView; readonly now:
     return (
       <Notice
         tone={failed ? "bad" : "plain"}
-        title={`${job.reason.sentence} ${failed ? FAULT_WORDS[job.reason.fault] : ""}`}
+        title={`${job.reason.sentence} ${failed ? FAULT_WORDS[job.reason.fault] : ""}`.trim()}
       >
         {job.reason.remedy}
       </Notice>

@@ -5,9 +5,11 @@ interface EmptyProps {
   readonly title: string;
   readonly children: ReactNode;
   readonly action?: ReactNode;
+  /** where it is all that the page has to say, its title is the page's */
+  readonly wholePage?: boolean;
 }
 
-export function Empty({ title, children, action }: EmptyProps) {
+export function Empty({ title, children, action, wholePage = false }: EmptyProps) {
   return (
     <div className="grid justify-items-center gap-2 px-4 py-12 text-center">
       <svg
@@ -21,7 +23,7 @@ export function Empty({ title, children, action }: EmptyProps) {
         <path d="M4 2v26h40V2" />
         <path d="M14 22h20" strokeDasharray="3 3" />
       </svg>
-      <h2>{title}</h2>
+      {wholePage ? <h1>{title}</h1> : <h2>{title}</h2>}
       <div className="max-w-[46ch] text-cell text-ink-2">{children}</div>
       {action && <div className="mt-3 flex flex-wrap justify-center gap-2">{action}</div>}
     </div>
