@@ -26,24 +26,28 @@ const someOffer = fc.record({
   freeMemoryGb: fc.integer({ min: 0, max: 9 }),
   freeDiskGb: fc.integer({ min: 0, max: 60 }),
   reputation: fc.constantFrom(80, 100),
-  available: fc.boolean(),
+  available: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   sandboxed: fc.boolean(),
   pricePerGpuHour: price,
   pricePerCpuHour: price,
 });
+/** Mostly modest: a wish that asks for much of everything fits nowhere and proves little. */
+const modest = (max: number) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 0, max }) });
 const someWish = fc.record({
-  provider: fc.option(fc.nat(5)),
-  gpuModel: fc.constantFrom(...MODELS),
+  provider: fc.option(fc.nat(5), { freq: 1 }),
+  gpuModel: fc.option(fc.constantFrom("A100", "RTX 4090"), { freq: 1 }),
   gpuCount: fc.integer({ min: 0, max: 3 }),
-  cpuCores: small,
-  memoryGb: fc.integer({ min: 0, max: 9 }),
-  diskGb: fc.integer({ min: 0, max: 60 }),
-  maxRate: fc.option(fc.bigInt({ min: 0n, max: 3_000_000n })),
+  cpuCores: modest(4),
+  memoryGb: modest(9),
+  diskGb: modest(60),
+  maxRate: fc.option(fc.bigInt({ min: 0n, max: 3_000_000n }), { freq: 1 }),
   needsSandbox: fc.boolean(),
 });
 
 test("the database and the domain agree about every wish: what fits, in which order, and what each filter removed", async () => {
   const ids = await Promise.all(Array.from({ length: 6 }, () => world.provider({ models: [] })));
+  let ordered = 0;
   const property = fc.asyncProperty(
     fc.uniqueArray(fc.record({ provider: fc.nat(5), offer: someOffer }), {
       maxLength: 14,
@@ -74,6 +78,7 @@ test("the database and the domain agree about every wish: what fits, in which or
       const wish: PlacementWish = { ...rest, providerId: provider === null ? null : ids[provider]! };
       const { fit, considered, removed } = rank(wish, all);
       const key = (offer: Offer) => `${offer.providerId} ${offer.gpuModel}`;
+      if (fit.length > 1) ordered++;
       const found = await candidateOffers(world.db, wish);
       expect(found.map(key).sort()).toEqual(fit.map(key).sort());
       const twice = rank(wish, found).fit; // the same order but where rank itself leaves it open: one provider's models
@@ -81,7 +86,8 @@ test("the database and the domain agree about every wish: what fits, in which or
       expect(await explainOffers(world.db, wish)).toEqual({ considered, removed, fitting: fit.length });
     },
   );
-  await fc.assert(property, { numRuns: 300 });
+  await fc.assert(property, { numRuns: 200 });
+  expect(ordered).toBeGreaterThan(30); // or the order was never looked at
 });
 
 async function rows(providerId: string) {

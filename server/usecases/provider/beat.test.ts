@@ -7,6 +7,7 @@ import { executions } from "../../../drizzle/schema/job.ts";
 import { desiredExecutions, gpus, offers, providerPresence, providers } from "../../../drizzle/schema/provider.ts";
 import { type Heartbeat, HeartbeatAnswer, Heartbeat as HeartbeatShape } from "../../../protocol/agent.ts";
 import { dropDesired, putDesired } from "../../repos/desired.ts";
+import { lockProviderRow } from "../../repos/providers.ts";
 import { type ProviderWorld, providerWorld } from "../../testing/provider-world.ts";
 import { beat } from "./beat.ts";
 import { takeBeat } from "./presence-batch.ts";
@@ -308,6 +309,22 @@ describe("the long poll", () => {
       expect(answer.generation).toBe(++generation);
       expect(performance.now() - began).toBeLessThan(5_000);
     }
+  });
+
+  test("a change after the generation was read, but before the wait began, ends the wait before it begins", async () => {
+    const id = await world.provider({ presence: "unseen" });
+    const one = await world.execution({ providerId: id });
+    const sealedSpec = world.deps.secrets.seal(JSON.stringify(specOf(one, id)));
+    const began = performance.now();
+    const poll = await world.db.transaction(async (tx) => {
+      await lockProviderRow(tx, id); // holds the beat between its two steps: taken, but not settled
+      const held = say(id, 1, {}, 20_000);
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      await putDesired(tx, { executionId: one, providerId: id, sealedSpec });
+      return { held };
+    });
+    expect(await poll.held).toMatchObject({ generation: 1, executions: [{ id: one }] });
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 
   test("who hangs up is not waited for", async () => {
