@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     stampListening(deps).catch((err: unknown) => deps.log.warn({ err }, "the listening row was not stamped"));
   const stamping = setInterval(stamp, STAMP_MS);
   await stamp();
-  deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port, pid: process.pid }, "the web listens");
+  deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port }, "the web listens");
 
   let stopping = false;
   const end = async (signal: string) => {

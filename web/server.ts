@@ -63,8 +63,10 @@ async function servePage(
 ): Promise<void> {
   const { signal } = new AbortController();
   try {
-    const refusal = await dispatcher.admitPage(wireRequestOf(request, signal));
+    const { refusal, requestId, done } = await dispatcher.admitPage(wireRequestOf(request, signal));
+    reply.on("close", () => done(reply.statusCode));
     if (refusal) return await send(refusal, request, reply, signal);
+    reply.setHeader("x-request-id", requestId);
     // Next believes what a proxy says; only a trusted one may say it.
     if (!dispatcher.trusts(request.socket.remoteAddress ?? null))
       for (const name of FORWARDING_HEADERS) delete request.headers[name];

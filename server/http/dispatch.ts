@@ -35,10 +35,18 @@ export interface DispatchOptions {
 
 export type Dispatch = (request: WireRequest) => Promise<WireResponse>;
 
+export interface PageVisit {
+  /** what to answer instead of the page */
+  readonly refusal: WireResponse | null;
+  readonly requestId: string;
+  /** Counts and logs how it ended. */
+  done(status: number): void;
+}
+
 export interface Dispatcher {
   readonly dispatch: Dispatch;
-  /** The same doors and limits for a page that somebody else serves. @returns a refusal, or null to go on */
-  admitPage(request: WireRequest): Promise<WireResponse | null>;
+  /** The same doors, limits and log for a page that somebody else serves. */
+  admitPage(request: WireRequest): Promise<PageVisit>;
   /** Whether forwarded headers of this peer count. */
   trusts(peer: string | null): boolean;
 }
@@ -64,7 +72,7 @@ const SECURITY_HEADERS = {
 
 /** What is learnt of a request on its way, for the log and the counters. */
 interface Seen {
-  operation: OperationName | "metrics" | "openapi" | "none";
+  operation: OperationName | "metrics" | "openapi" | "page" | "file" | "none";
   account?: string;
 }
 
@@ -89,37 +97,35 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       response = problemResponse(known, requestId);
       if (known.code === "method-not-allowed") response = withHeaders(response, allowOf(request));
     }
-    const seconds = (performance.now() - startedMs) / 1000;
-    metrics.observe({ operation: seen.operation, method: request.method, status: response.status, seconds });
-    // Beats and probes are counted above; a line for each good one would drown the rest.
-    if (response.status >= 400 || !QUIET.includes(seen.operation))
-      deps.log.info(
-        {
-          requestId,
-          operation: seen.operation,
-          method: request.method.slice(0, 16),
-          status: response.status,
-          ms: Math.round(seconds * 1000),
-          account: seen.account,
-        },
-        "request",
-      );
+    record(request, requestId, seen, response.status, startedMs);
     return withHeaders(response, { ...SECURITY_HEADERS, "x-request-id": requestId });
   }
 
-  async function admitPage(request: WireRequest): Promise<WireResponse | null> {
+  async function admitPage(request: WireRequest): Promise<PageVisit> {
+    const startedMs = performance.now();
+    const requestId = requestIdOf(request);
+    const isFile = pathOfTarget(request.target).startsWith(STATIC_FILES);
+    const seen: Seen = { operation: isFile ? "file" : "page" };
+    const done = (status: number) => record(request, requestId, seen, status, startedMs);
     try {
       const caller = doors.admit(request);
-      if (!pathOfTarget(request.target).startsWith(STATIC_FILES)) await limits.request(caller);
+      if (!isFile) await limits.request(caller);
       refuseLargePost(request.headers);
-      return null;
+      return { refusal: null, requestId, done };
     } catch (error) {
-      const requestId = requestIdOf(request);
-      return withHeaders(problemResponse(toAppError(error), requestId), {
-        ...SECURITY_HEADERS,
-        "x-request-id": requestId,
-      });
+      const headers = { ...SECURITY_HEADERS, "x-request-id": requestId };
+      return { refusal: withHeaders(problemResponse(toAppError(error), requestId), headers), requestId, done };
     }
+  }
+
+  function record(request: WireRequest, requestId: string, seen: Seen, status: number, startedMs: number): void {
+    const seconds = (performance.now() - startedMs) / 1000;
+    metrics.observe({ operation: seen.operation, method: request.method, status, seconds });
+    // Beats, probes and files are counted above; a line for each good one would drown the rest.
+    if (status < 400 && QUIET.includes(seen.operation)) return;
+    const { operation, account } = seen;
+    const method = request.method.slice(0, 16);
+    deps.log.info({ requestId, operation, method, status, ms: Math.round(seconds * 1000), account }, "request");
   }
 
   async function answer(request: WireRequest, seen: Seen): Promise<WireResponse> {
@@ -221,7 +227,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
 }
 
 /** Counted, but logged only when they fail. */
-const QUIET: readonly string[] = ["heartbeat", "health", "ready", "metrics"];
+const QUIET: readonly string[] = ["heartbeat", "health", "ready", "metrics", "file"];
 
 /** @throws AppError `unauthenticated`, `missing-scope` */
 function refuseStranger(access: Access, principal: Principal | null): void {

@@ -15,6 +15,10 @@ export class InFlight {
   readonly #calls = new Set<AbortController>();
   #stopping = false;
 
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
   begin(): AbortController {
     const call = new AbortController();
     if (this.#stopping) call.abort();
@@ -44,6 +48,8 @@ export async function carry(
   reply.on("close", gone);
   try {
     const response = await dispatch(wireRequestOf(request, call.signal));
+    // A connection that is about to be closed must not look worth another request.
+    if (inFlight.stopping) reply.setHeader("connection", "close");
     await send(response, request, reply, call.signal);
   } catch {
     reply.destroy(); // the caller went away in the middle
