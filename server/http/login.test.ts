@@ -1,7 +1,7 @@
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { expectSound } from "../testing/sound.ts";
 import { openWire, signLogin, type Wire } from "../testing/wire.ts";
-import { expectSound } from "../testing/world.ts";
 
 let wire: Wire;
 beforeAll(async () => {

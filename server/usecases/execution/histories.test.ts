@@ -12,7 +12,8 @@ import {
   isLive,
 } from "../../../domain/execution/state.ts";
 import type { JobId, ProviderId } from "../../../domain/ids.ts";
-import { expectSound, GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
+import { expectSound } from "../../testing/sound.ts";
+import { GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
 import { extendJob } from "../job/extend-job.ts";
 import { rentGpu } from "../job/rent-gpu.ts";
 import { stopJob } from "../job/stop-job.ts";
