@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { z } from "zod";
-import { commandOf, endProcess, isAlive } from "./processes.ts";
+import { commandOf, endProcess, isAlive, isTaken } from "./processes.ts";
 
 const run = promisify(execFile);
 
@@ -156,7 +156,10 @@ async function initialise(dataDir: string, initdb: string, identity: Identity | 
   }
 }
 
-/** Ends the server that a killed run left on this data directory, and clears a pid file that names nobody of ours. */
+/**
+ * Ends the server that a killed run left on this data directory. The pid file of a dead server stays: PostgreSQL looks
+ * through it for backends that outlived their server. It goes only where its id is somebody else's now.
+ */
 export async function recoverPostgres(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, "postmaster.pid");
   const pid = Number.parseInt(await readFile(pidFile, "utf8").catch(() => ""), 10);
@@ -164,7 +167,7 @@ export async function recoverPostgres(dataDir: string): Promise<void> {
   if (isAlive(pid) && (await commandOf(pid)).includes(resolve(dataDir))) {
     await endProcess(pid, "SIGINT", 15_000);
   }
-  await rm(pidFile, { force: true });
+  if (isTaken(pid)) await rm(pidFile, { force: true });
 }
 
 /** Resolves once the server answers; rejects after `timeoutMs`. */

@@ -8,9 +8,14 @@ const run = promisify(execFile);
 
 /** Whether a process of this id still runs. One that ended but was never reaped (a container without init) does not. */
 export function isAlive(pid: number): boolean {
+  return isTaken(pid) && !isZombie(pid);
+}
+
+/** Whether the id is taken, be it by a process that ended and was never reaped. */
+export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !isZombie(pid);
+    return true;
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }

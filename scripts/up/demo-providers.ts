@@ -82,8 +82,7 @@ const TypedData = z.object({
 
 /** Signs EIP-712 typed data as it came over the wire (numbers as decimal strings). */
 export async function signTypedData(key: Hex, wire: unknown): Promise<Hex> {
-  const { EIP712Domain: _, ...types } = TypedData.parse(wire).types;
-  return privateKeyToAccount(key).signTypedData({ ...TypedData.parse(wire), types });
+  return privateKeyToAccount(key).signTypedData(TypedData.parse(wire));
 }
 
 /** Where a provider's agent keeps its key and its number. */

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildChanged } from "../build.ts";
 import { HeldError } from "./lock.ts";
 import { readOptions } from "./options.ts";
 import { UpError, up } from "./up.ts";
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
     const berth = await up(asked.start, {
       root,
       env: process.env,
+      build: buildChanged,
       tell,
       leaving: leaving.signal,
       forced: forced.signal,

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { buildChanged, reasonOf } from "../build.ts";
+import { type buildChanged, reasonOf } from "../build.ts";
 import {
   awaitPostgres,
   freePort,
@@ -41,6 +41,8 @@ export interface UpDeps {
   /** The repository: children run here. */
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Builds what changed into the repository's dist/. */
+  readonly build: typeof buildChanged;
   /** Progress and mishaps, a sentence each. */
   readonly tell: (sentence: string) => void;
   /** Fired when a person wants to leave, perhaps before Berth is up. */
@@ -130,7 +132,7 @@ async function start(
 }
 
 async function buildOrRefuse(deps: UpDeps): Promise<void> {
-  const report = await buildChanged(deps.tell, deps.leaving);
+  const report = await deps.build(deps.tell, deps.leaving);
   const [failed] = report.failed;
   if (failed) throw new UpError(`${failed.name} does not build: ${reasonOf(failed.cause)}`);
 }
