@@ -1,0 +1,77 @@
+// npm run bench: Berth beside stated baselines, on one machine in one run. Prints a table; keeps nothing.
+import { cpus, release, totalmem } from "node:os";
+import { parseEnv } from "../server/env.ts";
+import { createRuntime } from "../server/runtime.ts";
+import { type BenchPostgres, openPostgres } from "./database.ts";
+import { benchHeartbeats } from "./heartbeats.ts";
+import { type Row, table } from "./measure.ts";
+import { benchRentals } from "./rentals.ts";
+import { benchRings } from "./rings.ts";
+import { benchSearch } from "./search.ts";
+import { startServer } from "./server-process.ts";
+
+async function withRuntime<T>(databaseUrl: string, work: (deps: Runtime["deps"]) => Promise<T>): Promise<T> {
+  const { deps, close } = await createRuntime(parseEnv({ DATABASE_URL: databaseUrl, BERTH_DEMO: "1" }), "bench");
+  try {
+    return await work(deps);
+  } finally {
+    await close();
+  }
+}
+type Runtime = Awaited<ReturnType<typeof createRuntime>>;
+
+async function withServers<T>(databaseUrl: string, work: (wire: Server, echo: Server) => Promise<T>): Promise<T> {
+  const wire = await startServer("wire", databaseUrl);
+  const echo = await startServer("echo");
+  try {
+    return await work(wire, echo);
+  } finally {
+    await wire.stop();
+    await echo.stop();
+  }
+}
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+async function bench(postgres: BenchPostgres): Promise<void> {
+  const startedAtMs = performance.now();
+  const rows: Row[] = [];
+  const say = (text: string) => process.stderr.write(`${text} …\n`);
+
+  say("rentals");
+  const rentals = await postgres.database("rentals");
+  rows.push(...(await withRuntime(rentals, benchRentals)));
+
+  say("heartbeats");
+  const beats = await postgres.database("heartbeats");
+  const heartbeats = await withRuntime(beats, (deps) =>
+    withServers(beats, (wire, echo) => benchHeartbeats(deps, postgres, wire, echo)),
+  );
+  rows.push(...heartbeats.rows);
+
+  say("search");
+  const market = await postgres.database("search");
+  rows.push(
+    ...(await withRuntime(market, (deps) => withServers(market, (wire, echo) => benchSearch(deps, wire, echo)))),
+  );
+
+  say("rings");
+  rows.push(...(await benchRings(await postgres.database("rings", "bare"))));
+
+  const [cpu] = cpus();
+  const machine =
+    `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, ` +
+    `Node ${process.version}, PostgreSQL ${postgres.version} (durable: fsync and synchronous_commit on), ` +
+    "client, server and database on this one machine";
+  process.stdout.write(
+    `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n${heartbeats.note}\n\n${machine}.\n`,
+  );
+  process.stdout.write(`\`npm run bench\` took ${Math.round((performance.now() - startedAtMs) / 1000)} s.\n`);
+}
+
+const postgres = await openPostgres();
+process.once("SIGINT", () => void postgres.stop().then(() => process.exit(130)));
+try {
+  await bench(postgres);
+} finally {
+  await postgres.stop();
+}
