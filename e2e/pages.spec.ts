@@ -88,8 +88,7 @@ test("a filter that makes no sense is refused by name, and the rest still counts
   await expect(page.locator("table tbody tr").first()).toBeVisible();
 });
 
-test("the keys of the console go where they say", async ({ page, isMobile }) => {
-  test.skip(isMobile, "a phone has no keys");
+test("the keys of the console go where they say", async ({ page }) => {
   await page.goto("/");
   await page.waitForLoadState("networkidle");
   await page.keyboard.press("?");
@@ -105,8 +104,7 @@ test("the keys of the console go where they say", async ({ page, isMobile }) => 
   await expect(page.getByLabel("VRAM at least")).toBeFocused();
 });
 
-test("the first Tab leads to the content", async ({ page, isMobile }) => {
-  test.skip(isMobile, "a phone has no keys");
+test("the first Tab leads to the content", async ({ page }) => {
   await page.goto("/");
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();

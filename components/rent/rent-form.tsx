@@ -97,8 +97,8 @@ export function RentForm(props: RentFormProps) {
             </Link>
           </p>
         )}
-        <div className="grid gap-4 sm:grid-cols-3">
-          <Field id="gpu_type" label="GPU model" error={error("gpu_type")}>
+        <div className="grid grid-cols-2 gap-4 sm:grid-cols-3">
+          <Field id="gpu_type" label="GPU model" className="max-sm:col-span-2" error={error("gpu_type")}>
             <Select
               {...tied("gpu_type", error("gpu_type"))}
               name="gpu_type"
