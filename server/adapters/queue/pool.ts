@@ -40,7 +40,7 @@ export function holdPool(databaseUrl: string): HeldPool {
 function openPool(connectionString: string): PgPool {
   const pool = new pg.Pool({
     connectionString,
-    options: `-c search_path=${SCHEMA}`,
+    options: `-c search_path=${SCHEMA} -c synchronous_commit=off`, // a ring that a crash of PostgreSQL takes is a late one
     application_name: "berth-rings",
     max: 10, // one of them is the worker's LISTEN
     connectionTimeoutMillis: 3_000,
