@@ -69,7 +69,8 @@ async function bench(postgres: BenchPostgres): Promise<void> {
 }
 
 const postgres = await openPostgres();
-process.once("SIGINT", () => void postgres.stop().then(() => process.exit(130)));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void postgres.stop().then(() => process.exit(1)));
 try {
   await bench(postgres);
 } finally {
