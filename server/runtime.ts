@@ -19,6 +19,9 @@ import { VERSION } from "./version.ts";
 
 const WELCOME_PROMOTION = 25n * USD;
 const POOL_SIZE = 20;
+/** A database that is away is looked for again this soon; postgres.js' own rule grows to 20 s, and requests wait for it. */
+const RECONNECT_SECONDS = 0.25;
+const CONNECT_TIMEOUT_SECONDS = 5;
 
 export interface Runtime {
   readonly deps: Deps;
@@ -32,6 +35,8 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
   const client = postgres(env.databaseUrl, {
     max: POOL_SIZE,
     onnotice: () => {},
+    backoff: () => RECONNECT_SECONDS,
+    connect_timeout: CONNECT_TIMEOUT_SECONDS,
     connection: { application_name: `berth-${name}` },
   });
   const db: Db = drizzle(client);
