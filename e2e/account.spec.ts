@@ -45,7 +45,7 @@ test("a wallet logs in, keeps its keys, and logs out", async ({ page }) => {
   await api.getByRole("button", { name: "Make a key" }).click();
   const shown = api.getByRole("status").locator("code");
   await expect(shown).toBeVisible();
-  const key = (await shown.textContent()).trim();
+  const key = (await shown.textContent())?.trim() ?? "";
   const headers = { authorization: `Bearer ${key}` };
   expect((await page.request.get("/api/v1/jobs", { headers })).status()).toBe(200);
   await expectNoViolation(page);
