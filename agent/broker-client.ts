@@ -1,0 +1,117 @@
+// Requests to the broker: plain enrolment, and signed heartbeats. Every failure is one BrokerError with what to do next.
+import { createHash } from "node:crypto";
+import type { z } from "zod";
+import type { ProviderId } from "../domain/ids.ts";
+import { type Enrol, type Heartbeat, HeartbeatAnswer, SIGNATURE_HEADERS, signedText } from "../protocol/agent.ts";
+import { type Identity, parseEnrolment } from "./identity.ts";
+
+const MAX_ANSWER_BYTES = 8 << 20;
+const MARGIN_MS = 10_000;
+
+export class BrokerError extends Error {
+  /**
+   * @param status HTTP status; undefined where no whole answer came
+   * @param retryAfterMs what the broker asked for
+   */
+  constructor(
+    message: string,
+    readonly status: number | undefined,
+    readonly retryAfterMs: number | undefined,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+    this.name = "BrokerError";
+  }
+  /** The broker understood and refused: saying the same again at once will not help. */
+  get refused(): boolean {
+    return this.status !== undefined && this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
+}
+
+export interface BrokerClient {
+  enrol(body: z.infer<typeof Enrol>): Promise<ProviderId>;
+  /** @param waitSeconds how long the broker may hold the answer back */
+  beat(providerId: ProviderId, beat: Heartbeat, waitSeconds: number, signal: AbortSignal): Promise<HeartbeatAnswer>;
+}
+
+export function createBrokerClient(
+  broker: string,
+  identity: Identity,
+  now: () => Date = () => new Date(),
+): BrokerClient {
+  async function post(path: string, body: string, headers: Record<string, string>, signal: AbortSignal) {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(new URL(path, broker), {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body,
+        redirect: "error",
+        signal,
+      });
+      text = await readCapped(response);
+    } catch (error) {
+      throw new BrokerError(`no answer from ${broker}: ${reasonOf(error)}`, undefined, undefined, error);
+    }
+    if (!response.ok) {
+      const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+      const retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined;
+      throw new BrokerError(
+        `the broker answered ${response.status}: ${text.slice(0, 300)}`,
+        response.status,
+        retryAfterMs,
+      );
+    }
+    return text;
+  }
+
+  return {
+    async enrol(body) {
+      const text = await post("/api/v1/providers", JSON.stringify(body), {}, AbortSignal.timeout(30_000));
+      return understand(text, parseEnrolment);
+    },
+    async beat(providerId, beat, waitSeconds, signal) {
+      const path = `/api/v1/providers/${providerId}/heartbeat?wait=${waitSeconds}`;
+      const body = JSON.stringify(beat);
+      const time = now().toISOString();
+      const bodyHash = createHash("sha256").update(body).digest("hex");
+      const headers = {
+        [SIGNATURE_HEADERS.time]: time,
+        [SIGNATURE_HEADERS.sequence]: String(beat.seq),
+        [SIGNATURE_HEADERS.signature]: identity.sign(signedText("POST", path, time, beat.seq, bodyHash)),
+      };
+      const patience = AbortSignal.timeout(waitSeconds * 1000 + MARGIN_MS);
+      const text = await post(path, body, headers, AbortSignal.any([signal, patience]));
+      return understand(text, (answer) => HeartbeatAnswer.parse(answer));
+    },
+  };
+}
+
+function understand<T>(text: string, parse: (answer: unknown) => T): T {
+  try {
+    return parse(JSON.parse(text));
+  } catch (error) {
+    throw new BrokerError(`the broker's answer is not understood: ${text.slice(0, 120)}`, undefined, undefined, error);
+  }
+}
+
+async function readCapped(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  for (;;) {
+    const part = await reader?.read();
+    if (!part || part.done) break;
+    size += part.value.byteLength;
+    if (size > MAX_ANSWER_BYTES) throw new Error("the answer is too large");
+    chunks.push(part.value);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** fetch hides why behind "fetch failed". */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || String(error.cause) : error.message;
+}

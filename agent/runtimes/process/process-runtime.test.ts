@@ -1,0 +1,399 @@
+// End to end: real supervisors, real bubblewrap, the system's own ssh client.
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import pty from "@lydell/node-pty";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
+import { type ExecutionId, formatId } from "../../../domain/ids.ts";
+import { listPids, until } from "../../processes.ts";
+import type { Runtime } from "../runtime.ts";
+import { readState } from "./execution-dir.ts";
+import { openProcessRuntime, type ProcessRuntimeOptions } from "./process-runtime.ts";
+import { whyNoSandbox } from "./sandbox.ts";
+
+const base = mkdtempSync(join(tmpdir(), "berth-runtime-"));
+const supervisor = [process.execPath, "--import", "tsx", resolve("agent/main.ts"), "__supervise"];
+const quiet = { info() {}, warn() {}, error() {} };
+const keys = { mine: "", other: "", host: "" };
+const open: Runtime[] = [];
+let count = 0;
+
+const newId = <P extends "exec" | "job" | "prov">(prefix: P) =>
+  formatId(prefix, 1_800_000_000_000 + count++, new Uint8Array(10));
+
+function makeKey(name: string): string {
+  const path = join(base, name);
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path]);
+  return path;
+}
+
+beforeAll(() => {
+  process.env.BERTH_CANARY = "of-the-parent";
+  keys.mine = makeKey("mine");
+  keys.other = makeKey("other");
+  keys.host = makeKey("host");
+});
+
+afterEach(async () => {
+  for (const runtime of open.splice(0)) {
+    await Promise.all(runtime.list().map(({ id }) => runtime.remove(id as ExecutionId)));
+    runtime.close();
+  }
+});
+
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+async function openRuntime(root: string, change: Partial<ProcessRuntimeOptions> = {}): Promise<Runtime> {
+  const runtime = await openProcessRuntime({
+    ...{ root, publicHost: "203.0.113.7", sandboxed: true, supervisor, log: quiet },
+    ...change,
+  });
+  open.push(runtime);
+  return runtime;
+}
+
+function specFor(change: Partial<ExecutionSpec> = {}): ExecutionSpec {
+  return {
+    ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "rental", image: "demo" },
+    ...{ cpuCores: 1, memoryMb: 512, diskGb: 1, gpuUuids: ["GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"] },
+    ...{ env: {}, sshPublicKeys: [readFileSync(`${keys.mine}.pub`, "utf8").trim()] },
+    ...{ sshHostKey: readFileSync(keys.host, "utf8"), deadline: "2099-01-01T00:00:00.000Z" },
+    ...change,
+  } as const;
+}
+
+async function portOf(runtime: Runtime, id: ExecutionId): Promise<number> {
+  const seen = () => runtime.list().find((report) => report.id === id);
+  await until(() => seen()?.state !== "starting", 20_000);
+  const report = seen();
+  if (report?.state !== "ready") throw new Error(`not ready: ${JSON.stringify(report)}`);
+  return report.port;
+}
+
+async function rent(change: Partial<ExecutionSpec> = {}, options: Partial<ProcessRuntimeOptions> = {}) {
+  const root = join(base, `root-${count++}`);
+  const runtime = await openRuntime(root, options);
+  const spec = specFor(change);
+  await runtime.apply(spec, 0);
+  const port = await portOf(runtime, spec.id);
+  return { root, runtime, spec, port, dir: join(root, spec.id) };
+}
+
+const sshOptions = (port: number, key = keys.mine) => [
+  ...["-F", "none", "-p", String(port), "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
+  ...["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"],
+];
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(file: string, args: readonly string[], input?: string): Promise<Outcome> {
+  return new Promise((done) => {
+    const child = execFile(file, args, { timeout: 30_000 }, (error, out, err) => {
+      done({ code: error ? (typeof error.code === "number" ? error.code : null) : 0, out, err });
+    });
+    child.stdin?.end(input ?? "");
+  });
+}
+
+const ssh = (port: number, command: string, input?: string) =>
+  run("ssh", [...sshOptions(port), "root@127.0.0.1", command], input);
+
+/** Every process, here or in a sandbox, whose command line holds the marker. */
+const processesWith = (marker: string) =>
+  listPids().filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(marker);
+    } catch {
+      return false;
+    }
+  });
+
+test("this machine has a sandbox, or nothing below means anything", async () => {
+  expect(await whyNoSandbox()).toBeUndefined();
+});
+
+describe("commands over ssh", () => {
+  test("a command returns its exit code and keeps output, errors and input apart", async () => {
+    const { port } = await rent();
+    const outcome = await ssh(port, "cat; echo wrong >&2; exit 7", "through stdin");
+    expect(outcome).toEqual({ code: 7, out: "through stdin", err: "wrong\n" });
+  });
+
+  test("a command killed by a signal does not look like a success", async () => {
+    const { port } = await rent();
+    expect((await ssh(port, "kill -9 $$")).code).toBe(255); // OpenSSH's client answers 255 to exit-signal
+  });
+
+  test("ten megabytes arrive whole, both ways", async () => {
+    const { port } = await rent();
+    const data = "0123456789abcdef".repeat(655_360);
+    expect((await ssh(port, "wc -c", data)).out.trim()).toBe(String(data.length));
+    const sum = execFileSync("sh", ["-c", "head -c 10485760 /dev/zero | sha256sum"], { encoding: "utf8" });
+    const back = await run("sh", ["-c", `ssh ${sshOptions(port).join(" ")} root@127.0.0.1 'head -c 10485760 /dev/zero' | sha256sum`]);
+    expect(back.out).toBe(sum);
+  });
+
+  test("the machine's GPU tool is absent or works, and the host name is the execution's", async () => {
+    const { port, spec } = await rent();
+    expect((await ssh(port, "nvidia-smi || hostname")).out.trim()).toBe(spec.id.replace("_", "-"));
+  });
+
+  test("scp copies a file in and out", async () => {
+    const { port } = await rent();
+    const from = join(base, "to-send");
+    const to = join(base, "came-back");
+    writeFileSync(from, "a file\n");
+    const options = sshOptions(port).map((option) => (option === "-p" ? "-P" : option));
+    expect(await run("scp", ["-O", ...options, from, "root@127.0.0.1:kept"])).toMatchObject({ code: 0 });
+    expect(await run("scp", ["-O", ...options, "root@127.0.0.1:kept", to])).toMatchObject({ code: 0 });
+    expect(readFileSync(to, "utf8")).toBe("a file\n");
+  });
+
+  test("a terminal has the size it was given and follows when it changes", async () => {
+    const { port } = await rent();
+    const terminal = pty.spawn("ssh", [...sshOptions(port), "-tt", "root@127.0.0.1"], { cols: 93, rows: 31 });
+    let seen = "";
+    terminal.onData((text) => {
+      seen += text;
+    });
+    await until(() => seen.includes("[berth]"), 10_000);
+    terminal.write("stty size; tty >/dev/null; echo $TERM-\r");
+    expect(await until(() => seen.includes("31 93"), 10_000), seen).toBe(true);
+    terminal.resize(121, 44);
+    expect(
+      await until(() => {
+        terminal.write("stty size\r");
+        return seen.includes("44 121");
+      }, 10_000, 200),
+      seen,
+    ).toBe(true);
+    expect(seen).toContain("no boundary against hostile code");
+    const exited = new Promise<number>((done) => terminal.onExit(({ exitCode }) => done(exitCode)));
+    terminal.write("exit 5\r");
+    expect(await exited).toBe(5);
+  });
+
+  test("what is left in the background survives the logout, and its end is not awaited", async () => {
+    const { port } = await rent();
+    const started = await ssh(port, "nohup sleep 4711 >/dev/null 2>&1 & echo started");
+    expect(started.out).toBe("started\n");
+    expect((await ssh(port, "pgrep -f 'sleep 471[1]' | wc -l")).out.trim()).toBe("1");
+  });
+});
+
+describe("the door", () => {
+  test("another key is refused, and so is a password, and so is another name", async () => {
+    const { port } = await rent();
+    const target = "root@127.0.0.1";
+    expect(await run("ssh", [...sshOptions(port, keys.other), target, "true"])).toMatchObject({ code: 255 });
+    const password = await run("ssh", [...sshOptions(port), "-o", "PubkeyAuthentication=no", target, "true"]);
+    expect(password.err).toContain("Permission denied (publickey)");
+    expect(await run("ssh", [...sshOptions(port), "admin@127.0.0.1", "true"])).toMatchObject({ code: 255 });
+    expect(await run("ssh", [...sshOptions(port), target, "true"])).toMatchObject({ code: 0 });
+  });
+
+  test("it shows the host key the broker made", async () => {
+    const { port } = await rent();
+    const known = join(base, "known_hosts");
+    const [type, key] = readFileSync(`${keys.host}.pub`, "utf8").split(" ");
+    writeFileSync(known, `[127.0.0.1]:${port} ${type} ${key}\n`);
+    const strict = ["-o", "StrictHostKeyChecking=yes", "-o", `UserKnownHostsFile=${known}`];
+    expect(await run("ssh", [...strict, ...sshOptions(port), "root@127.0.0.1", "true"])).toMatchObject({ code: 0 });
+  });
+
+  test("keys given later open it without a restart, and the deadline told is the new one", async () => {
+    const { port, runtime, spec } = await rent();
+    const changed = { sshPublicKeys: [readFileSync(`${keys.other}.pub`, "utf8")], deadline: "2099-02-02T00:00:00.000Z" };
+    await runtime.apply({ ...spec, ...changed }, 0);
+    const told = await run("ssh", [...sshOptions(port, keys.other), "root@127.0.0.1", "echo $BERTH_DEADLINE"]);
+    expect(told.out).toBe("2099-02-02T00:00:00.000Z\n");
+    expect(await run("ssh", [...sshOptions(port), "root@127.0.0.1", "true"])).toMatchObject({ code: 255 });
+  });
+
+  test("rsa and ecdsa keys open it too", async () => {
+    const made = (["rsa", "ecdsa"] as const).map((type) => {
+      const path = join(base, `key-${type}`);
+      execFileSync("ssh-keygen", ["-q", "-t", type, "-N", "", "-f", path]);
+      return path;
+    });
+    const { port } = await rent({ sshPublicKeys: made.map((path) => readFileSync(`${path}.pub`, "utf8")) });
+    for (const path of made) {
+      expect(await run("ssh", [...sshOptions(port, path), "root@127.0.0.1", "true"])).toMatchObject({ code: 0 });
+    }
+  });
+});
+
+describe("the sandbox", () => {
+  test("the environment is exactly what was promised, and facts cannot be overridden", async () => {
+    const env = { GREETING: "it's 'me'\n$HOME", BERTH_JOB_ID: "forged", LD_PRELOAD: "/root/evil.so", CUDA_VISIBLE_DEVICES: "all" };
+    const { port, spec } = await rent({ env });
+    const { out } = await ssh(port, "env -0");
+    const seen = Object.fromEntries(out.split("\0").filter(Boolean).map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+    for (const own of ["PWD", "SHLVL", "_", "OLDPWD"]) delete seen[own]; // the shell's own
+    expect(seen).toEqual({
+      ...{ GREETING: "it's 'me'\n$HOME", HOME: "/root", USER: "root", SHELL: "/bin/bash", LANG: "C.UTF-8", TERM: "dumb" },
+      ...{ PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", BERTH_JOB_ID: spec.jobId },
+      ...{ BERTH_PROVIDER_ID: spec.providerId, BERTH_GPU_COUNT: "2", BERTH_PUBLIC_IP: "203.0.113.7" },
+      ...{ BERTH_SSH_PORT: String(port), BERTH_DEADLINE: spec.deadline },
+      CUDA_VISIBLE_DEVICES: "GPU-aaaaaaaa-1111,GPU-bbbbbbbb-2222",
+    });
+  });
+
+  test("no process inside shows a variable of the parent", async () => {
+    const { port } = await rent();
+    expect((await ssh(port, "cat /proc/*/environ | tr '\\0' '\\n' | grep -c CANARY; ls /proc | grep -c '^[0-9]'")).out).toMatch(/^0\n/);
+  });
+
+  test("files of the machine and of other executions are not there, and system files cannot be written", async () => {
+    const canary = join(base, "canary");
+    writeFileSync(canary, "secret");
+    const first = await rent();
+    const second = await rent();
+    await ssh(first.port, "echo secret > /root/mine; echo secret > /tmp/mine");
+    const home = join(first.dir, "home", "mine");
+    expect(readFileSync(home, "utf8")).toBe("secret\n");
+    for (const path of [canary, home, join(first.dir, "order.json"), "/tmp/mine", "/root/mine", "/etc/shadow", resolve("package.json")]) {
+      expect(await ssh(second.port, `cat ${path}`), path).toMatchObject({ code: 1, out: "" });
+    }
+    expect((await ssh(second.port, "ls -A / /root /home /run /work 2>/dev/null")).out).not.toContain("work");
+    expect(await ssh(second.port, "touch /usr/bin/x || touch /etc/berth/x || touch /etc/passwd || echo 1 > /proc/sys/vm/swappiness")).not.toMatchObject({ code: 0 });
+  });
+
+  test("no capability is left, and none is to be had", async () => {
+    const { port } = await rent();
+    const { out } = await ssh(port, "grep -E '^(Cap(Prm|Eff|Bnd)|NoNewPrivs)' /proc/self/status; umount /proc/sys 2>&1; mount -t proc x /tmp 2>&1");
+    expect(out).toMatch(/CapPrm:\s0{16}\nCapEff:\s0{16}\nCapBnd:\s0{16}\nNoNewPrivs:\s1\n/);
+    expect(out).toMatch(/must be superuser|permission denied|not permitted/i);
+  });
+
+  test("processes of the machine are not seen", async () => {
+    const { port } = await rent();
+    expect((await ssh(port, `ls /proc/${process.pid} 2>&1; ps ax | wc -l`)).out).toMatch(/No such file/);
+    expect((await ssh(port, "ps ax -o args")).out).not.toContain("vitest");
+  });
+
+  test("a server on the machine's loopback is out of reach, from inside and through a forward", async () => {
+    const { port } = await rent();
+    const server = createServer((_request, response) => response.end("the broker's own"));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const address = server.address();
+    const inner = typeof address === "object" ? address?.port : undefined;
+    const inside = await ssh(port, `exec 3<>/dev/tcp/127.0.0.1/${inner} && echo reached`);
+    expect(inside).toMatchObject({ code: 1, out: "" });
+    const forwarded = await run("ssh", [...sshOptions(port), "-W", `127.0.0.1:${inner}`, "root@127.0.0.1"]);
+    expect(forwarded.code).not.toBe(0);
+    server.close();
+  });
+
+  test("a forward reaches a server inside, and carries what comes after its first half is closed", async () => {
+    const { port } = await rent();
+    const listen = "perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(Listen=>5,LocalAddr=>\"127.0.0.1\",LocalPort=>8888);print \"up\\n\";$|=1;while($c=$s->accept){local $/;$d=<$c>;print $c \"got \".length $d;close $c}'";
+    const server = spawn("ssh", [...sshOptions(port), "root@127.0.0.1", `$(: ) exec ${listen}`]);
+    const refused = async () => (await run("ssh", [...sshOptions(port), "-W", "127.0.0.1:8888", "root@127.0.0.1"], "x".repeat(100_000))).out;
+    let out = "";
+    await until(async () => {
+      out = await refused();
+      return out !== "";
+    }, 15_000, 100);
+    server.kill();
+    expect(out).toBe("got 100000");
+  });
+});
+
+describe("beginning and end", () => {
+  test("applying twice never runs twice", async () => {
+    const { runtime, spec, root, port } = await rent();
+    await runtime.apply(spec, 0);
+    const twin = await openRuntime(root);
+    await twin.apply(spec, 0);
+    expect(await portOf(twin, spec.id)).toBe(port);
+    expect(processesWith(join(root, spec.id)).length).toBe(1 + 2); // supervisor, bubblewrap outside and inside
+    twin.close();
+    open.pop();
+  });
+
+  test("removal leaves no process, no file and no port, however a command resists", async () => {
+    const { runtime, spec, dir, port } = await rent();
+    await ssh(port, "trap '' TERM HUP; (trap '' TERM HUP; setsid nohup sleep 31415) >/dev/null 2>&1 & mkdir locked; touch locked/x; chmod 000 locked");
+    await until(() => processesWith("31415").length > 0, 5000);
+    await runtime.remove(spec.id);
+    expect(runtime.list()).toEqual([]);
+    expect(processesWith("31415")).toEqual([]);
+    expect(processesWith(dir)).toEqual([]);
+    expect(await readState(dir)).toBeUndefined();
+    await new Promise<void>((done, failed) => {
+      const server = createTcpServer().on("error", failed).listen(port, "127.0.0.1", () => server.close(() => done()));
+    });
+  }, 30_000);
+
+  test("an execution outlives its agent and is adopted with the same port", async () => {
+    const { runtime, root, spec, port } = await rent();
+    runtime.close();
+    const later = await openRuntime(root);
+    expect(later.list()).toEqual([{ id: spec.id, state: "ready", port, user: "root" }]);
+    expect(await ssh(port, "echo still here")).toMatchObject({ out: "still here\n" });
+  });
+
+  test("a killed supervisor takes all with it, and the end is told once as killed", async () => {
+    const { runtime, dir, port, spec } = await rent();
+    await ssh(port, "nohup sleep 27182 >/dev/null 2>&1 &");
+    const state = await readState(dir);
+    if (state?.phase !== "ready") throw new Error("not ready");
+    process.kill(state.supervisor.pid, "SIGKILL");
+    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    expect(runtime.list()).toMatchObject([{ id: spec.id, state: "ended", cause: "killed" }]);
+    expect(processesWith("27182")).toEqual([]);
+  });
+
+  test("one that died while no agent was there is told as ended", async () => {
+    const { runtime, root, dir } = await rent();
+    runtime.close();
+    const state = await readState(dir);
+    if (state?.phase !== "ready") throw new Error("not ready");
+    process.kill(state.supervisor.pid, "SIGKILL");
+    await until(() => processesWith(dir).length === 0, 10_000);
+    const later = await openRuntime(root);
+    expect(later.list()).toMatchObject([{ state: "ended", cause: "killed" }]);
+  });
+
+  test("a demo's stop is told by the next start, and a stopped execution never starts again", async () => {
+    const { runtime, root, spec } = await rent();
+    await runtime.stopAll("demo-stopped", "The demo was stopped.");
+    runtime.close();
+    const later = await openRuntime(root);
+    await later.apply(spec, 0);
+    expect(later.list()).toMatchObject([{ state: "ended", cause: "demo-stopped", detail: "The demo was stopped." }]);
+  });
+
+  test("a supervisor that cannot start is a failed start that says why", async () => {
+    const runtime = await openRuntime(join(base, "broken"), { supervisor: [process.execPath, "-e", "console.error('no disk'); process.exit(3)"] });
+    await runtime.apply(specFor(), 0);
+    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    expect(runtime.list()).toMatchObject([{ state: "ended", cause: "start-failed", detail: expect.stringContaining("no disk") }]);
+  });
+
+  test("past its deadline an execution ends itself, whatever the broker's clock says about ours", async () => {
+    const { runtime, spec } = await rent({ deadline: new Date(Date.now() + 3_600_000).toISOString() });
+    await runtime.apply({ ...spec, deadline: new Date(Date.now() - 3_600_000).toISOString() }, 0);
+    expect(runtime.list()).toMatchObject([{ state: "ready" }]);
+    await until(() => runtime.list()[0]?.state === "ended", 20_000, 200);
+    expect(runtime.list()).toMatchObject([{ state: "ended", cause: "deadline" }]);
+  }, 40_000);
+
+  test("without a sandbox there is still a private home, a clean environment and an end without orphans", async () => {
+    const { runtime, spec, port, dir } = await rent({}, { sandboxed: false });
+    const { out } = await ssh(port, "pwd; env | grep -c CANARY; setsid nohup sleep 16180 >/dev/null 2>&1 &");
+    expect(out).toBe(`${join(dir, "home")}\n0\n`);
+    expect(processesWith("16180").length).toBe(1);
+    await runtime.remove(spec.id);
+    expect(processesWith("16180")).toEqual([]);
+  }, 30_000);
+});

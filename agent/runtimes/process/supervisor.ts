@@ -1,0 +1,120 @@
+// The supervisor: one detached process per execution. It holds the sandbox and the SSH door, outlives the agent, says
+// in state.json how things are, and leaves nothing behind when it ends.
+import { rest } from "../../pace.ts";
+import { identify, type ProcessIdentity } from "../../processes.ts";
+import { executionEnvironment, isPassedOn } from "./environment.ts";
+import {
+  claim,
+  ended,
+  executionFiles,
+  type Order,
+  readOrder,
+  readStop,
+  type State,
+  writeState,
+} from "./execution-dir.ts";
+import { plainRoom } from "./plain.ts";
+import type { Room } from "./room.ts";
+import { startSandbox } from "./sandbox.ts";
+import { openSessionLog } from "./session-log.ts";
+import { createSshServer, SSH_USER } from "./ssh-server.ts";
+
+const GRACE_MS = 5000;
+/** The broker ends a rental at its deadline; this is for when it cannot be heard. */
+const PAST_DEADLINE_MS = 60_000;
+const LOOK_AGAIN_MS = 15_000;
+
+type End = Extract<State, { phase: "ended" }>;
+
+/** Runs an execution to its end. @returns when all of it is gone and written down */
+export async function supervise(dir: string): Promise<void> {
+  const order = await readOrder(dir);
+  const self = identify(process.pid);
+  if (!order || !self || !(await claim(dir))) return; // somebody runs it, ran it, or said that nobody may
+  process.on("SIGHUP", () => undefined);
+  process.on("uncaughtException", (error) => console.error(error)); // one broken connection must not end a rental
+  const stopped = stopOrdered(dir);
+  await writeState(dir, { phase: "starting", supervisor: self });
+  await writeState(dir, await live(dir, order, self, stopped));
+}
+
+function stopOrdered(dir: string): Promise<End> {
+  return new Promise((resolve) => {
+    const asked = async () => {
+      const order = await readStop(dir).catch(() => undefined);
+      const { cause, detail } = order ?? { cause: "killed", detail: "The supervisor was told to stop." };
+      resolve(ended(cause, detail, null, new Date()));
+    };
+    process.on("SIGTERM", asked);
+    process.on("SIGINT", asked);
+  });
+}
+
+async function live(dir: string, order: Order, self: ProcessIdentity, stopped: Promise<End>): Promise<End> {
+  let room: Room;
+  try {
+    room = await openRoom(dir, order);
+  } catch (error) {
+    return ended("sandbox-missing", `The sandbox could not be made: ${reason(error)}`, null, new Date());
+  }
+  const over = new AbortController();
+  try {
+    let port = 0;
+    const server = createServer(dir, order, room, () => port);
+    port = await server.listen(Math.random);
+    const sandbox = room.initPid === null ? null : (identify(room.initPid) ?? null);
+    await writeState(dir, { phase: "ready", supervisor: self, port, user: SSH_USER, sandbox });
+    const end = await Promise.race([
+      stopped,
+      room.gone.then((detail) => ended("exited", detail, null, new Date())),
+      pastDeadline(dir, over.signal),
+    ]);
+    server.close();
+    return end;
+  } catch (error) {
+    return ended("start-failed", `The SSH server could not start: ${reason(error)}`, null, new Date());
+  } finally {
+    over.abort();
+    await room.end(GRACE_MS);
+  }
+}
+
+/** @param port known only once the server, which tells it to its sessions, listens */
+function createServer(dir: string, order: Order, room: Room, port: () => number) {
+  const dropped = Object.entries(order.spec.env).filter(([name, value]) => !isPassedOn(name, value));
+  if (dropped.length > 0) console.error(`not passed on: ${dropped.map(([name]) => name).join(", ")}`);
+  /** Keys, variables and deadline may change while it runs. */
+  const now = async () => (await readOrder(dir)) ?? order;
+  return createSshServer({
+    hostKey: order.spec.sshHostKey,
+    room,
+    keys: async () => (await now()).spec.sshPublicKeys,
+    environment: async (term) => {
+      const { spec, publicHost } = await now();
+      return executionEnvironment(spec, { publicHost, port: port(), home: room.home }, term);
+    },
+    log: openSessionLog(executionFiles(dir).sessionLog),
+  });
+}
+
+async function openRoom(dir: string, { spec, sandboxed }: Order): Promise<Room> {
+  const { home, system } = executionFiles(dir);
+  if (!sandboxed) return plainRoom(home);
+  return startSandbox({ home, system, hostname: spec.id.replaceAll("_", "-"), gpuUuids: spec.gpuUuids });
+}
+
+/** Resolves a while after the deadline, read anew each time, or when the execution's directory was taken away. */
+async function pastDeadline(dir: string, signal: AbortSignal): Promise<End> {
+  for (;;) {
+    const order = await readOrder(dir).catch(() => undefined);
+    if (!order) return ended("killed", "The directory of the execution is gone.", null, new Date());
+    const leftMs = Date.parse(order.spec.deadline) - order.brokerAheadMs + PAST_DEADLINE_MS - Date.now();
+    if (leftMs <= 0) return ended("deadline", "The rental is over and the broker did not end it.", null, new Date());
+    await rest(Math.min(leftMs, LOOK_AGAIN_MS), signal);
+    if (signal.aborted) return new Promise(() => undefined);
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,24 @@
+// What the agent needs from whatever runs executions on this machine. Every method is safe to call twice.
+import type { EndCause, ExecutionSpec } from "../../domain/execution/spec.ts";
+import type { ExecutionId } from "../../domain/ids.ts";
+import type { ExecutionReport } from "../../protocol/agent.ts";
+
+export interface Runtime {
+  /** Whether isolation was proved at start. */
+  readonly sandboxed: boolean;
+  /** All that exists here now, ended ones until they are removed. */
+  list(): ExecutionReport[];
+  /**
+   * Starts what is missing; of one that exists a new deadline, keys and variables are taken over. Never runs an id twice.
+   * @param brokerAheadMs how far the broker's clock, in which the deadline is given, runs ahead of this machine's
+   */
+  apply(spec: ExecutionSpec, brokerAheadMs: number): Promise<void>;
+  /** Stops and forgets. Until the last process is gone the execution stays in `list`. */
+  remove(id: ExecutionId): Promise<void>;
+  /** Ends everything that runs and keeps the reason for the next start to report. */
+  stopAll(cause: EndCause, detail: string): Promise<void>;
+  /** Called whenever `list` would say something new. */
+  onNews(listener: () => void): void;
+  /** Stops watching. What runs keeps running. */
+  close(): void;
+}

@@ -1,0 +1,43 @@
+// An execution as the agent keeps it: the domain's shape, checked wherever it comes in from wire or disk.
+import { z } from "zod";
+import type { ExecutionSpec } from "../domain/execution/spec.ts";
+import { type Id, type IdPrefix, isId } from "../domain/ids.ts";
+import type { HeartbeatAnswer } from "../protocol/agent.ts";
+
+export const idOf = <P extends IdPrefix>(prefix: P) =>
+  z.custom<Id<P>>((value) => typeof value === "string" && isId(prefix, value), `not an id of kind ${prefix}`);
+
+export const SpecShape = z.strictObject({
+  id: idOf("exec"),
+  jobId: idOf("job"),
+  providerId: idOf("prov"),
+  kind: z.literal("rental"),
+  image: z.string(),
+  cpuCores: z.int(),
+  memoryMb: z.int(),
+  diskGb: z.int(),
+  gpuUuids: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  sshPublicKeys: z.array(z.string()),
+  sshHostKey: z.string(),
+  deadline: z.iso.datetime({ offset: true }),
+});
+
+/** The wire's words to the domain's. Throws where an id is none. */
+export function toSpec(wire: HeartbeatAnswer["executions"][number]): ExecutionSpec {
+  return SpecShape.parse({
+    id: wire.id,
+    jobId: wire.job_id,
+    providerId: wire.provider_id,
+    kind: wire.kind,
+    image: wire.image,
+    cpuCores: wire.cpu_cores,
+    memoryMb: wire.memory_mb,
+    diskGb: wire.disk_gb,
+    gpuUuids: wire.gpu_uuids,
+    env: wire.env,
+    sshPublicKeys: wire.ssh_public_keys,
+    sshHostKey: wire.ssh_host_key,
+    deadline: wire.deadline,
+  });
+}
