@@ -47,7 +47,7 @@ test("a demo listens on this machine only, and needs nothing but a database", ()
   const demo = parseEnv({ DATABASE_URL: strong.DATABASE_URL, BERTH_DEMO: "true", PORT: "8123" });
   expect(demo).toMatchObject({
     demo: true,
-    host: "127.0.0.1",
+    bindHost: "127.0.0.1",
     publicUrl: "http://127.0.0.1:8123",
     platformFeeBps: 1000,
   });
