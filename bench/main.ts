@@ -68,11 +68,20 @@ async function bench(postgres: BenchPostgres): Promise<void> {
   process.stdout.write(`\`npm run bench\` took ${Math.round((performance.now() - startedAtMs) / 1000)} s.\n`);
 }
 
+/** drizzle puts whole statements into its messages; the cause says what went wrong. */
+function inShort(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.stack?.slice(0, 600)}\n${error.cause === undefined ? "" : inShort(error.cause)}`;
+}
+
 const postgres = await openPostgres();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void postgres.stop().then(() => process.exit(1)));
 try {
   await bench(postgres);
+} catch (error) {
+  process.stderr.write(`${inShort(error)}\n`);
+  process.exitCode = 1;
 } finally {
   await postgres.stop();
 }

@@ -24,6 +24,7 @@ export const MACHINE = {
   cpuCores: 64,
   memoryGb: 512,
   diskGb: 4_000,
+  runtime: "process",
 } as const;
 
 export interface SeededProvider {
