@@ -1,7 +1,8 @@
-// Two laws no linter knows: a file of 500 lines is refused, and the lock file names no registry.
+// Laws no linter knows: a file of 500 lines is refused, and the lock file names no registry and misses no platform.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { missingOptionals } from "./lock-file.ts";
 
 const LONGEST_FILE_LINES = 500;
 const SOURCE = /\.(ts|tsx|mjs|cjs|css|sol)$/;
@@ -24,6 +25,14 @@ export function namesRegistry(lockFile: string): string[] {
     : [`package-lock.json names ${urls.length} registry URLs; run npm with --omit-lockfile-registry-resolved.`];
 }
 
+/** Sentences about a lock file that `npm ci` refuses on some machine. */
+export function missesPlatforms(lockFile: string): string[] {
+  const missing = missingOptionals(lockFile);
+  return missing.length === 0
+    ? []
+    : [`package-lock.json misses ${missing.length} optional packages (${missing[0]?.name}, …); run npm run lock.`];
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "--deduplicate"], { encoding: "utf8" });
   const read = (path: string) => {
@@ -37,6 +46,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const faults = [
     ...tooLong(paths.map((path) => ({ path, text: read(path) }))),
     ...namesRegistry(read("package-lock.json")),
+    ...missesPlatforms(read("package-lock.json")),
   ];
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   process.exitCode = faults.length === 0 ? 0 : 1;
