@@ -82,6 +82,7 @@ function provider(deps: Deps, n: number, gpusEach: number) {
     hostname,
     declared: gpusEach > 0,
     sandboxed: true,
+    runtime: "process" as const,
     agentVersion: "bench",
   };
   return { row, gpuRows, seeded: { id, hostname, privateKey, gpus: gpuRows } satisfies SeededProvider };

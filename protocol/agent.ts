@@ -1,6 +1,7 @@
 // What an agent and the broker say to each other: enrolment, and the heartbeat that is also the long poll.
 import { z } from "zod";
 import { END_CAUSES } from "../domain/execution/spec.ts";
+import { RUNTIMES } from "../domain/provider/state.ts";
 import { text } from "./fields.ts";
 
 const executionId = z.string().regex(/^exec_[0-9a-z]{26}$/);
@@ -40,7 +41,7 @@ export const MachineReport = z.strictObject({
       distinct((gpu: z.infer<typeof GpuReport>) => gpu.uuid),
       "each GPU once",
     ),
-  runtime: z.enum(["process", "docker"]),
+  runtime: z.enum(RUNTIMES),
   /** False where the runtime has no sandbox: no execution is placed then but for logged-in accounts of a demo. */
   sandboxed: z.boolean(),
 });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { FAULTS } from "../domain/job/reasons.ts";
 import { RENTAL_STATUSES } from "../domain/job/status.ts";
-import { PROVIDER_STATUSES } from "../domain/provider/state.ts";
+import { PROVIDER_STATUSES, RUNTIMES } from "../domain/provider/state.ts";
 import { AddressView, Money, Time } from "./fields.ts";
 
 const count = z.int().min(0);
@@ -20,6 +20,8 @@ export const OfferView = z.strictObject({
   mining_gpus: count,
   declared: z.boolean(),
   sandboxed: z.boolean(),
+  /** what it runs executions with; a `process` runtime uses no image */
+  runtime: z.enum(RUNTIMES),
   cpu_cores_free: count,
   memory_gb_free: count,
   disk_gb_free: count,
@@ -59,6 +61,8 @@ export const ProviderView = z.strictObject({
   reputation: count,
   declared: z.boolean(),
   sandboxed: z.boolean(),
+  /** what it runs executions with; a `process` runtime uses no image */
+  runtime: z.enum(RUNTIMES),
   os: z.string(),
   cpu_model: z.string(),
   cpu_cores: count,
@@ -131,6 +135,8 @@ export const JobView = z.strictObject({
   memory_gb: count,
   storage_gb: count,
   image: z.string(),
+  /** `process`: plain sandboxed processes, which use no image */
+  runtime: z.enum(RUNTIMES),
   duration_hours: count,
   /** of the whole job, frozen */
   price_per_hour: Money,
@@ -175,6 +181,7 @@ export const EstimateView = z.strictObject({
       provider_name: z.string(),
       gpu_model: z.string().nullable(),
       region: z.string(),
+      runtime: z.enum(RUNTIMES),
       why: z.string(),
     })
     .nullable(),

@@ -78,7 +78,10 @@ export function MachinePanel({ job }: { readonly job: JobView }) {
         <dt>Disk</dt>
         <dd className="num">{job.storage_gb} GB</dd>
         <dt>Image</dt>
-        <dd className="num">{job.image}</dd>
+        <dd>
+          <span className="num">{job.image}</span>
+          {job.runtime === "process" && <span className="text-ink-3 text-small"> (not used)</span>}
+        </dd>
       </dl>
       <p className="mt-3 text-ink-2 text-small">Host key</p>
       <p className="num text-small [overflow-wrap:anywhere]">{job.host_key_fingerprint}</p>

@@ -67,6 +67,11 @@ function Estimate({ estimate }: { readonly estimate: EstimateView }) {
           <Money usd={estimate.hold} />
         </dd>
       </dl>
+      {chosen.runtime === "process" && (
+        <p className="mt-3 border-line border-t pt-3 text-ink-2 text-small">
+          This provider runs plain sandboxed processes on its own system; the image is not used.
+        </p>
+      )}
       <p className="mt-3 border-line border-t pt-3 text-ink-3 text-small">
         Chosen: {chosen.why}. <span className="num">{estimate.offers_fitting}</span> of{" "}
         <span className="num">{estimate.offers_considered}</span> offers fit. Billed by the second; what is not used

@@ -2,6 +2,7 @@
 
 import type { ProviderId } from "../ids.ts";
 import { type Holding, quote } from "../money/quote.ts";
+import type { Runtime } from "../provider/state.ts";
 
 /** One (provider, GPU model) with what is free on it, or a provider's CPU-only capacity (`gpuModel` null). */
 export interface Offer {
@@ -19,6 +20,7 @@ export interface Offer {
   /** approved and heard: may take work now */
   readonly available: boolean;
   readonly sandboxed: boolean;
+  readonly runtime: Runtime;
   /** micro-USD */
   readonly pricePerGpuHour: bigint;
   readonly pricePerCpuHour: bigint;

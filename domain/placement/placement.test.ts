@@ -23,6 +23,7 @@ const anyOffer: fc.Arbitrary<Offer> = fc.record({
   reputation: small,
   available: fc.boolean(),
   sandboxed: fc.boolean(),
+  runtime: fc.constant("process"),
   pricePerGpuHour: price,
   pricePerCpuHour: price,
 });

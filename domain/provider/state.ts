@@ -6,6 +6,10 @@ export type Admission = (typeof ADMISSIONS)[number];
 export const PRESENCES = ["unseen", "joined", "online", "offline"] as const;
 export type Presence = (typeof PRESENCES)[number];
 
+/** What an agent runs executions with: plain sandboxed processes, which need no image, or containers. */
+export const RUNTIMES = ["process", "docker"] as const;
+export type Runtime = (typeof RUNTIMES)[number];
+
 export const PRESENCE_EVENTS = ["fullReport", "cleanReport", "silent"] as const;
 export type PresenceEvent = (typeof PRESENCE_EVENTS)[number];
 

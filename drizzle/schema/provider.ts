@@ -1,7 +1,7 @@
 // Enrolled machines, their GPUs, their signs of life, and the offers computed from them.
 import { sql } from "drizzle-orm";
 import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text, unique } from "drizzle-orm/pg-core";
-import type { Admission, Presence } from "../../domain/provider/state.ts";
+import type { Admission, Presence, Runtime } from "../../domain/provider/state.ts";
 import { accounts } from "./account.ts";
 import { id, instant, micros } from "./columns.ts";
 
@@ -43,6 +43,7 @@ export const providers = pgTable(
     diskGb: integer("disk_gb").notNull(),
     declared: boolean("declared").notNull(),
     sandboxed: boolean("sandboxed").notNull(),
+    runtime: text("runtime").$type<Runtime>().notNull(),
     agentVersion: text("agent_version").notNull(),
     /** of the desired set; grows whenever what should run there changes */
     generation: integer("generation").notNull().default(0),
@@ -149,6 +150,7 @@ export const offers = pgTable(
     offlineSince: instant("offline_since"),
     declared: boolean("declared").notNull(),
     sandboxed: boolean("sandboxed").notNull(),
+    runtime: text("runtime").$type<Runtime>().notNull(),
     pricePerGpuHour: micros("price_per_gpu_hour").notNull(),
     pricePerCpuHour: micros("price_per_cpu_hour").notNull(),
   },

@@ -59,6 +59,7 @@ test("the database and the domain agree about every wish: what fits, in which or
         ...offer,
         providerId: ids[index]!,
         providerName: "machine",
+        runtime: "process",
         vramMb: 1,
         totalGpus: 4,
         region: "eu",

@@ -13,7 +13,7 @@ const MOST_CANDIDATES = 200;
 
 const COLUMNS = sql.raw(`provider_id, gpu_model, provider_name, vram_mb, total_gpus, free_gpus, in_use_gpus,
   free_cpu_cores, free_memory_gb, free_disk_gb, region, reputation, available, admission, presence, offline_since,
-  declared, sandboxed, price_per_gpu_hour, price_per_cpu_hour`);
+  declared, sandboxed, runtime, price_per_gpu_hour, price_per_cpu_hour`);
 
 /**
  * The offers as they should be: one a model, of GPUs that are there or held, and one of cores only.
@@ -26,7 +26,7 @@ function computed(ofProviders: SQL) {
       greatest(0, p.memory_gb - used.memory)::int as free_memory_gb,
       greatest(0, p.disk_gb - used.disk)::int as free_disk_gb,
       p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online') as available, p.admission, p.presence,
-      p.offline_since, g.declared, p.sandboxed, p.price_per_gpu_hour, p.price_per_cpu_hour
+      p.offline_since, g.declared, p.sandboxed, p.runtime, p.price_per_gpu_hour, p.price_per_cpu_hour
     from providers p
     cross join lateral (
       select coalesce(sum(e.cpu_cores), 0) as cores, coalesce(sum(e.memory_gb), 0) as memory, coalesce(sum(e.disk_gb), 0) as disk
@@ -61,7 +61,7 @@ export async function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<n
         free_memory_gb = excluded.free_memory_gb, free_disk_gb = excluded.free_disk_gb, region = excluded.region,
         reputation = excluded.reputation, available = excluded.available, admission = excluded.admission,
         presence = excluded.presence, offline_since = excluded.offline_since, declared = excluded.declared,
-        sandboxed = excluded.sandboxed, price_per_gpu_hour = excluded.price_per_gpu_hour,
+        sandboxed = excluded.sandboxed, runtime = excluded.runtime, price_per_gpu_hour = excluded.price_per_gpu_hour,
         price_per_cpu_hour = excluded.price_per_cpu_hour
       where o is distinct from excluded returning 1)
     select 1 from gone union all select 1 from written`);
@@ -92,6 +92,7 @@ const OFFER = {
   reputation: offers.reputation,
   available: offers.available,
   sandboxed: offers.sandboxed,
+  runtime: offers.runtime,
   pricePerGpuHour: offers.pricePerGpuHour,
   pricePerCpuHour: offers.pricePerCpuHour,
 };

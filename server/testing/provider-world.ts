@@ -154,6 +154,7 @@ export async function providerWorld() {
           diskGb: given.diskGb ?? 1000,
           declared: true,
           sandboxed: given.sandboxed ?? true,
+          runtime: "process",
           agentVersion: "0.1.0",
           createdAt: START,
         });

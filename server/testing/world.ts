@@ -153,6 +153,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
           diskGb: 4_000,
           declared: true,
           sandboxed: over.sandboxed ?? true,
+          runtime: "process",
           agentVersion: "test",
           createdAt: now,
         });

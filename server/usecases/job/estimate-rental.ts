@@ -37,6 +37,7 @@ export async function estimateRental(
           provider_name: best.providerName,
           gpu_model: best.gpuModel,
           region: best.region,
+          runtime: best.runtime,
           why: fit.length === 1 ? "the only offer that fits" : `the cheapest of ${fit.length} offers that fit`,
         }
       : null,

@@ -19,6 +19,7 @@ export function machineColumns(machine: Machine, agentVersion: string) {
     diskGb: machine.disk_gb,
     declared: machine.gpus.some((gpu) => gpu.declared),
     sandboxed: machine.sandboxed,
+    runtime: machine.runtime,
     agentVersion,
   } satisfies Partial<ProviderRow>;
 }

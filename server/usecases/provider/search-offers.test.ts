@@ -105,6 +105,7 @@ test("walking all pages gives every offer that passes the filters, once, in orde
           available: rest.presence === "online",
           admission: "approved" as const,
           declared: false,
+          runtime: "process" as const,
           offlineSince: null,
         },
       }));
