@@ -202,7 +202,8 @@ function bwrapArguments({ home, system, hostname, gpuUuids }: SandboxWish): stri
     ...["--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "3"],
     ...["--hostname", hostname, "--clearenv", "--setenv", "PATH", SYSTEM_PATH],
     ...["--ro-bind", "/usr", "/usr", ...root],
-    ...["--proc", "/proc", "--dev", "/dev", ...gpus],
+    // Read-only: where the agent is root, so is uid 0 inside, and the kernel's settings in /proc/sys ask for no more.
+    ...["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", ...gpus],
     ...["--tmpfs", "/tmp", "--dir", "/run", "--dir", "/var/tmp"],
     ...["--dir", "/etc", ...etc, ...ownEtc, "--ro-bind", system, "/etc/berth"],
     ...["--bind", home, "/root", "--chdir", "/root"],
