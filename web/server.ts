@@ -1,5 +1,6 @@
 // The one Node server of the web process: the wire itself, everything else to Next, behind the same doors.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type Dispatcher, isWirePath } from "../server/http/dispatch.ts";
 import { FORWARDING_HEADERS } from "../server/http/doors.ts";
 import { pathOfTarget } from "../server/http/message.ts";
@@ -40,11 +41,13 @@ export function createWebServer(dispatcher: Dispatcher, page: PageHandler): WebS
     },
   );
   refuseBrokenRequests(server);
+  const unused = unusedConnections(server);
   return {
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       inFlight.tellToStop();
+      for (const socket of unused) socket.destroy();
       // A connection that becomes idle after its last answer is closed too.
       const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
       const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
@@ -53,6 +56,20 @@ export function createWebServer(dispatcher: Dispatcher, page: PageHandler): WebS
       clearTimeout(cut);
     },
   };
+}
+
+/**
+ * Connections that have not asked for anything yet. Browsers open some ahead of need; node:http does not count them as
+ * idle, so a stop would wait for them.
+ */
+function unusedConnections(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return unused;
 }
 
 async function servePage(

@@ -1,0 +1,59 @@
+// What our patch of postgres.js promises (patches/): a lost connection costs what was on it, and nothing else.
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type TestDatabase, testDatabase } from "./database.ts";
+
+let database: TestDatabase;
+let other: postgres.Sql;
+beforeAll(async () => {
+  database = await testDatabase();
+  other = postgres(database.url, { max: 1, onnotice: () => {} });
+  await other`create table notes (text text)`;
+});
+afterAll(async () => {
+  await other.end();
+  await database.close();
+});
+
+test("a transaction that loses its connection between two statements writes nothing, and its pool goes on", async () => {
+  const sql = postgres(database.url, { max: 1, onnotice: () => {}, backoff: () => 0 });
+  try {
+    for (let n = 0; n < 20; n++) {
+      const lost = sql.begin(async (tx) => {
+        const [me] = await tx<[{ pid: number }]>`select pg_backend_pid() as pid`;
+        await tx`insert into notes values ('first')`;
+        await other`select pg_terminate_backend(${me.pid}, 5000)`;
+        // The pool gives the place to somebody else, who must not find this transaction's next statement in it.
+        await sql`select 1`.catch(() => sql`select 1`);
+        await tx`insert into notes values ('after the connection was lost')`;
+      });
+      await expect(lost).rejects.toMatchObject({
+        code: expect.stringMatching(/^(CONNECTION_CLOSED|57P01|ECONNRESET)$/),
+      });
+      expect(await sql`select text from notes`).toEqual([]);
+    }
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+});
+
+test("connections cut in the middle of many transactions end those, not the process, and all places are usable again", async () => {
+  const sql = postgres(database.url, { max: 4, onnotice: () => {}, backoff: () => 0 });
+  try {
+    for (let round = 0; round < 10; round++) {
+      const busy = Array.from({ length: 12 }, () =>
+        sql.begin(async (tx) => {
+          for (let n = 0; n < 20; n++) await tx`select pg_sleep(0.001)`;
+        }),
+      );
+      const settled = Promise.allSettled(busy);
+      await new Promise((wake) => setTimeout(wake, 40));
+      await other`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`;
+      expect((await settled).some(({ status }) => status === "rejected")).toBe(true);
+      expect(await Promise.all(Array.from({ length: 12 }, () => sql`select 1 as one`))).toHaveLength(12);
+    }
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+});
