@@ -96,6 +96,12 @@ export function Offers({ offers, now }: OffersProps) {
                 {offer.declared && (
                   <Status status="declared" title="Its owner named these GPUs; no driver confirmed them" />
                 )}
+                {!offer.sandboxed && (
+                  <Status
+                    status="no sandbox"
+                    title="Nothing keeps what runs here apart from the machine; bubblewrap would (apt install bubblewrap)"
+                  />
+                )}
               </span>
             </td>
             <td data-label="GPUs" data-double="" className="md:whitespace-nowrap">

@@ -28,6 +28,7 @@ const STATUSES: Readonly<Record<string, readonly [Shape, Hue]>> = {
   available: ["disc", "free"],
   offline: ["cross", "bad"],
   declared: ["triangle", "wait"],
+  "no sandbox": ["triangle", "bad"],
 };
 
 interface StatusProps {

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { DEMO_ANONYMOUS_ACCOUNT } from "../../domain/demo.ts";
 import { type buildChanged, reasonOf } from "../build.ts";
 import {
   awaitPostgres,
@@ -166,6 +167,7 @@ async function controlPlaneEnv(
     NEXTAUTH_SECRET: secrets.nextAuthSecret,
     BERTH_SECRET_KEY: secrets.berthSecretKey,
     BERTH_DEMO: options.demo ? "1" : "0",
+    ANONYMOUS_ACCOUNT: options.demo ? (env.ANONYMOUS_ACCOUNT ?? DEMO_ANONYMOUS_ACCOUNT) : env.ANONYMOUS_ACCOUNT,
   };
 }
 
@@ -205,7 +207,12 @@ async function awaitReady(url: string, logDir: string, signal: AbortSignal): Pro
   throw new UpError(`The web is not ready after ${READY_WITHIN_MS / 1000} s. Its log: ${join(logDir, "web.log")}`);
 }
 
-const Count = z.object({ count: z.number() });
+const Providers = z.object({ count: z.number(), providers: z.array(z.object({ sandboxed: z.boolean() })) });
+
+const NO_SANDBOX =
+  "There is no sandbox on this machine: bubblewrap is missing or does not work. Executions run as plain processes with " +
+  "your rights, and only for accounts that logged in. To get it: `apt install bubblewrap` (Debian, Ubuntu), " +
+  "`dnf install bubblewrap` (Fedora); then start again.";
 
 async function awaitProviders(url: string, { tell, leaving }: UpDeps): Promise<void> {
   const deadline = Date.now() + PROVIDERS_WITHIN_MS;
@@ -213,9 +220,14 @@ async function awaitProviders(url: string, { tell, leaving }: UpDeps): Promise<v
   while (Date.now() < deadline) {
     leaving.throwIfAborted();
     const response = await fetch(`${url}/api/v1/providers?status=available`, { signal: AbortSignal.timeout(5_000) });
-    count = Count.parse(await response.json()).count;
-    if (count >= DEMO_PROVIDERS.length) return;
-    await sleep(250);
+    const { providers, ...answer } = Providers.parse(await response.json());
+    count = answer.count;
+    if (count < DEMO_PROVIDERS.length) {
+      await sleep(250);
+      continue;
+    }
+    if (providers.some(({ sandboxed }) => !sandboxed)) tell(NO_SANDBOX);
+    return;
   }
   tell(`Only ${count} of ${DEMO_PROVIDERS.length} demo providers are available so far; the others go on trying`);
 }
