@@ -41,7 +41,7 @@ export function parseDeclaredGpus(text: string): DeclaredGpu[] {
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .map((part) => {
-      const match = /^(?:(\d+)x\s+)?(.+):(\d+)$/.exec(part);
+      const match = /^(?:(\d+)x\s+)?(?!\d+x\s)(\S.*):(\d+)$/.exec(part);
       const parsed = DeclaredGpu.safeParse({
         count: Number(match?.[1] ?? 1),
         model: match?.[2]?.trim(),

@@ -84,5 +84,6 @@ export function ended(
   exitCode: number | null,
   at: Date,
 ): Extract<State, { phase: "ended" }> {
-  return { phase: "ended", exitCode, cause, detail: detail.slice(0, 2000), endedAt: at.toISOString() };
+  const storable = detail.slice(0, 2000).replace(/[^\P{C}\n]/gu, " "); // a log's last words may hold anything
+  return { phase: "ended", exitCode, cause, detail: storable, endedAt: at.toISOString() };
 }
