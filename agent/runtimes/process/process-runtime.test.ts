@@ -6,6 +6,7 @@ import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import pty from "@lydell/node-pty";
+import ssh2, { type ParsedKey } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId } from "../../../domain/ids.ts";
@@ -106,6 +107,12 @@ function run(file: string, args: readonly string[], input?: string): Promise<Out
 const ssh = (port: number, command: string, input?: string) =>
   run("ssh", [...sshOptions(port), "root@127.0.0.1", command], input);
 
+function parsedKey(text: string): ParsedKey {
+  const key = ssh2.utils.parseKey(text);
+  if (key instanceof Error) throw key;
+  return key;
+}
+
 /** Every process, here or in a sandbox, whose command line holds the marker. */
 const processesWith = (marker: string) =>
   listPids().filter((pid) => {
@@ -205,6 +212,29 @@ describe("the door", () => {
     expect(password.err).toContain("Permission denied (publickey)");
     expect(await run("ssh", [...sshOptions(port), "admin@127.0.0.1", "true"])).toMatchObject({ code: 255 });
     expect(await run("ssh", [...sshOptions(port), target, "true"])).toMatchObject({ code: 0 });
+  });
+
+  test("who knows a key's public half only is refused: the signature counts", async () => {
+    const { port } = await rent();
+    const publicHalf = parsedKey(readFileSync(`${keys.mine}.pub`, "utf8"));
+    const attempt = (signer: string) => {
+      class Pretender extends ssh2.BaseAgent {
+        override getIdentities(done: (error: undefined, keys: ParsedKey[]) => void) {
+          done(undefined, [publicHalf]);
+        }
+        override sign(_key: unknown, data: Buffer, ...rest: unknown[]) {
+          const done = rest.at(-1);
+          if (typeof done === "function") done(undefined, parsedKey(readFileSync(signer, "utf8")).sign(data));
+        }
+      }
+      const client = new ssh2.Client();
+      return new Promise<string>((done) => {
+        client.on("ready", () => done("in")).on("error", (error) => done(error.message));
+        client.connect({ host: "127.0.0.1", port, username: "root", agent: new Pretender() });
+      }).finally(() => client.end());
+    };
+    expect(await attempt(keys.other)).toMatch(/All configured authentication methods failed/);
+    expect(await attempt(keys.mine)).toBe("in");
   });
 
   test("it shows the host key the broker made", async () => {
