@@ -1,7 +1,9 @@
-// Four kinds of tests: pure ones, components, real processes, and everything that stands on a real PostgreSQL.
+// Four kinds of tests: pure ones, the repository's own scripts, everything that stands on a real PostgreSQL, and whole
+// stacks of built processes that are killed.
 import { defineConfig } from "vitest/config";
 
 const TESTS = "**/*.test.{ts,tsx}";
+const FAULTS = `scripts/faults/${TESTS}`;
 
 export default defineConfig({
   test: {
@@ -24,6 +26,7 @@ export default defineConfig({
         test: {
           name: "scripts",
           include: [`scripts/${TESTS}`],
+          exclude: [FAULTS, "node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -36,6 +39,17 @@ export default defineConfig({
           globalSetup: ["./server/testing/global-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "faults",
+          include: [FAULTS],
+          globalSetup: ["./scripts/faults/build.ts"],
+          fileParallelism: false, // a stack is four busy processes
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
         },
       },
     ],

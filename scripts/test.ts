@@ -22,6 +22,7 @@ const CHECKS: readonly Check[] = [
   ["unit tests", (report) => vitest(report, "unit", "scripts")],
   ["integration tests", (report) => vitest(report, "integration")],
   ["build", () => script("build")],
+  ["fault tests", (report) => vitest(report, "faults")],
   ["end-to-end tests", endToEnd],
 ];
 
