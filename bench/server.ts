@@ -2,9 +2,9 @@
 import { createServer, type Server } from "node:http";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
+import { createWebServer } from "../server/http/node-http.ts";
 import { wireMetrics } from "../server/metrics.ts";
 import { createRuntime } from "../server/runtime.ts";
-import { createWebServer } from "../web/server.ts";
 
 const NO_LIMIT = 1_000_000_000;
 

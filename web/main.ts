@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
+import { createWebServer } from "../server/http/node-http.ts";
 import { wireMetrics } from "../server/metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
 import { stampListening } from "../server/usecases/provider/stamp-listening.ts";
-import { createWebServer } from "./server.ts";
 
 /** The root of the house, from dist/web.mjs and from web/main.ts alike. */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Dispatcher, PageVisit } from "../server/http/dispatch.ts";
-import type { WireRequest, WireResponse } from "../server/http/message.ts";
-import { openWire, type Wire } from "../server/testing/wire.ts";
-import { createWebServer, type PageHandler, type WebServer } from "./server.ts";
+import { openWire, type Wire } from "../testing/wire.ts";
+import type { Dispatcher, PageVisit } from "./dispatch.ts";
+import type { WireRequest, WireResponse } from "./message.ts";
+import { createWebServer, type PageHandler, type WebServer } from "./node-http.ts";
 
 interface Heard {
   readonly status: number;
