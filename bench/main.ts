@@ -1,5 +1,5 @@
 // npm run bench: Berth beside stated baselines, on one machine in one run. Prints a table; keeps nothing.
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseEnv } from "../server/env.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { type BenchPostgres, openPostgres } from "./database.ts";
@@ -34,6 +34,7 @@ type Server = Awaited<ReturnType<typeof startServer>>;
 
 async function bench(postgres: BenchPostgres): Promise<void> {
   const startedAtMs = performance.now();
+  const [loadBefore = 0] = loadavg();
   const rows: Row[] = [];
   const say = (text: string) => process.stderr.write(`${text} …\n`);
 
@@ -60,8 +61,9 @@ async function bench(postgres: BenchPostgres): Promise<void> {
   const [cpu] = cpus();
   const machine =
     `${cpus().length} × ${cpu?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, ` +
-    `Node ${process.version}, PostgreSQL ${postgres.version} (durable: fsync and synchronous_commit on), ` +
-    "client, server and database on this one machine";
+    `Node ${process.version}, PostgreSQL ${postgres.version} (fsync and synchronous_commit on, ` +
+    `but off for the commits of rings), client, server and database on this one machine; ` +
+    `load average before the start ${loadBefore.toFixed(1)}`;
   process.stdout.write(
     `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n${heartbeats.note}\n\n${machine}.\n`,
   );
