@@ -489,4 +489,15 @@ describe("beginning and end", () => {
     await runtime.remove(spec.id);
     expect(processesWith("16180")).toEqual([]);
   }, 30_000);
+
+  test("without a sandbox, too, a killed supervisor leaves nothing behind", async () => {
+    const { runtime, port, dir } = await rent({}, { sandboxed: false });
+    await ssh(port, "setsid nohup sleep 14142 >/dev/null 2>&1 &");
+    expect(processesWith("14142").length).toBe(1);
+    const state = await readState(dir);
+    if (state?.phase !== "ready") throw new Error("not ready");
+    process.kill(state.supervisor.pid, "SIGKILL");
+    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    expect(processesWith("14142")).toEqual([]);
+  });
 });
