@@ -16,8 +16,8 @@ const OURS = [
   "worker",
 ];
 
-/** What a test may use on top of what its folder may. */
-const TEST = "\\.test\\.tsx?$";
+/** Tests, and the files named `testing` that they share. What they may use on top of what their folder may: */
+const TEST = "(\\.test\\.tsx?$|/testing(/|\\.tsx?$))";
 const HARNESS = "^server/testing/";
 
 /** Packages that reach outside the process; an adapter's, a repo's or the door's business. */

@@ -41,6 +41,7 @@ function cruise(files: Record<string, string>): string[] {
 
 const LEAVES = {
   "agent/leaf.ts": "export const leaf = 1;",
+  "agent/good/testing.ts": "export const leaf = 1;",
   "app/leaf.ts": "export const leaf = 1;",
   "components/leaf.ts": "export const leaf = 1;",
   "domain/leaf.ts": "export const leaf = 1;",
@@ -68,6 +69,7 @@ test("what the table allows passes", () => {
     "app/good.tsx": 'import "next/link"; import "../components/leaf.ts"; import "../server/http/leaf.ts";',
     "agent/good.ts": 'import "commander"; import "../protocol/leaf.ts"; import "node:fs";',
     "agent/good.test.ts": 'import "vitest"; import "./leaf.ts"; import "../server/testing/leaf.ts";',
+    "agent/good/testing.ts": 'import "vitest"; import "../leaf.ts";',
     "scripts/good.ts": 'import "../server/http/leaf.ts"; import "../agent/leaf.ts";',
   });
   expect(violations).toEqual([]);
@@ -103,6 +105,7 @@ const BREACHES: readonly (readonly [path: string, text: string, rule: string])[]
   ["cli/bad.ts", 'import "../agent/leaf.ts";', "cli-imports-only-its-own"],
   ["e2e/bad.ts", 'import "../server/deps.ts";', "e2e-imports-only-its-own"],
   ["server/http/bad.ts", 'import "../testing/leaf.ts";', "nobody-imports-tests-or-their-harness"],
+  ["agent/bad.ts", 'import "./good/testing.ts";', "nobody-imports-tests-or-their-harness"],
   ["worker/bad.ts", 'import "autocannon";', "product-code-needs-no-dev-package"],
   ["web/bad.ts", 'import "./nowhere.ts";', "everything-resolves"],
   ["domain/bad.ts", 'import type { A } from "./worse.ts"; export type B = A;', "no-circular"],
