@@ -6,8 +6,8 @@ import { StringDecoder } from "node:string_decoder";
 import pty from "@lydell/node-pty";
 import type { PseudoTtyInfo, ServerChannel, Session } from "ssh2";
 import { childrenOf, onlyThese, trySignal } from "../../processes.ts";
+import type { Door } from "./door.ts";
 import type { Launch } from "./room.ts";
-import type { Door } from "./ssh-server.ts";
 
 const MOTD = [
   "This is a Berth demo sandbox: no boundary against hostile code, and without a network of its own.",

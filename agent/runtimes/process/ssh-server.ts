@@ -4,9 +4,8 @@ import type { AddressInfo } from "node:net";
 import type { AuthContext, Connection, ParsedKey } from "ssh2";
 import ssh2 from "ssh2";
 import { isErrno } from "../../files.ts";
-import type { Room } from "./room.ts";
+import type { Door } from "./door.ts";
 import { serveSession } from "./session.ts";
-import type { SessionLog } from "./session-log.ts";
 
 export const SSH_USER = "root";
 export const FIRST_PORT = 30_000;
@@ -16,16 +15,6 @@ const MAX_FORWARDS = 256;
 const MAX_ATTEMPTS = 12;
 const LOGIN_GRACE_MS = 60_000;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
-
-export interface Door {
-  readonly hostKey: string;
-  readonly room: Room;
-  /** authorized_keys lines as they are now. */
-  readonly keys: () => Promise<readonly string[]>;
-  /** Variables of the execution as they are now. */
-  readonly environment: (term: string | undefined) => Promise<Readonly<Record<string, string>>>;
-  readonly log: SessionLog;
-}
 
 export interface SshServer {
   /** Tries the ports of the range, each once, beginning at a random one. @returns the port taken */
