@@ -94,6 +94,8 @@ async function asServer(identity: Identity | undefined, paths: readonly string[]
     "--clear-groups",
     "--inh-caps=+dac_override",
     "--ambient-caps=+dac_override",
+    // Without it access(2), by which initdb looks for its server, forgets the right just given.
+    "--securebits=+no_setuid_fixup",
   ];
   return { command: "setpriv", args: [...pass, "--", command, ...args], cwd: "/" };
 }
