@@ -303,9 +303,14 @@ CREATE INDEX "postings_job" ON "postings" USING btree ("job_id");--> statement-b
 CREATE INDEX "desired_executions_provider" ON "desired_executions" USING btree ("provider_id");--> statement-breakpoint
 CREATE INDEX "gpus_holder" ON "gpus" USING btree ("execution_id");--> statement-breakpoint
 CREATE INDEX "offers_price" ON "offers" USING btree ("gpu_model","price_per_gpu_hour","provider_id");--> statement-breakpoint
+CREATE INDEX "offers_market_price" ON "offers" USING btree ((gpu_model = ''),(case when gpu_model = '' then price_per_cpu_hour else price_per_gpu_hour end),provider_id collate "C",gpu_model collate "C") WHERE admission = 'approved';--> statement-breakpoint
+CREATE INDEX "offers_market_price_down" ON "offers" USING btree ((gpu_model = ''),(-(case when gpu_model = '' then price_per_cpu_hour else price_per_gpu_hour end)),provider_id collate "C",gpu_model collate "C") WHERE admission = 'approved';--> statement-breakpoint
+CREATE INDEX "offers_market_reputation" ON "offers" USING btree ((gpu_model = ''),((-reputation)::bigint),provider_id collate "C",gpu_model collate "C") WHERE admission = 'approved';--> statement-breakpoint
+CREATE INDEX "offers_market_vram" ON "offers" USING btree ((gpu_model = ''),((-vram_mb)::bigint),provider_id collate "C",gpu_model collate "C") WHERE admission = 'approved';--> statement-breakpoint
 CREATE INDEX "offers_free" ON "offers" USING btree ("available","price_per_gpu_hour");--> statement-breakpoint
 CREATE INDEX "providers_owner" ON "providers" USING btree ("owner");--> statement-breakpoint
-CREATE INDEX "reputation_events_provider" ON "reputation_events" USING btree ("provider_id","at");--> statement-breakpoint
+CREATE INDEX "reputation_events_provider" ON "reputation_events" USING btree ("provider_id","at");
+--> statement-breakpoint
 -- The ledger and the events are append-only.
 CREATE FUNCTION berth_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,5 +1,5 @@
 // Whether a request was signed by the machine it speaks for (protocol/agent.ts says over what).
-import { createHash, createPublicKey, verify } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { AppError } from "../../domain/errors.ts";
 import { SIGNATURE_HEADERS, signedText } from "../../protocol/agent.ts";
 import { headerOf, type WireRequest } from "./message.ts";
@@ -39,9 +39,18 @@ export function verifyAgent(
   return Number(sequence);
 }
 
-function ed25519(publicKey: string) {
+/** Keys by their text, so that a beat does not parse its key anew. The oldest goes when there are too many. */
+const parsed = new Map<string, KeyObject>();
+const MOST_PARSED = 20_000;
+
+function ed25519(publicKey: string): KeyObject {
+  const known = parsed.get(publicKey);
+  if (known) return known;
   const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" });
   if (key.asymmetricKeyType !== "ed25519") throw new Error("a provider's key is not Ed25519");
+  const [oldest] = parsed.keys();
+  if (parsed.size >= MOST_PARSED && oldest !== undefined) parsed.delete(oldest);
+  parsed.set(publicKey, key);
   return key;
 }
 
