@@ -30,8 +30,6 @@ export interface Program {
   end(signal: NodeJS.Signals): Promise<Exit>;
   /** Ends that no test asked for. */
   readonly crashes: readonly Exit[];
-  /** Its last lines, for a message of a failed test. */
-  lastWords(): Promise<string>;
 }
 
 export interface Stack extends AsyncDisposable {
@@ -60,9 +58,8 @@ export async function openStack(): Promise<Stack> {
   };
   const web = program("web", folder, env, () => answers(`${url}/ready`));
   const worker = program("worker", folder, env, async (log) => log.includes("the worker runs"));
-  await Promise.all([web.start(), worker.start()]);
   const client = postgres(database.url, { max: 4, onnotice: () => {}, backoff: () => 0.2 });
-  return {
+  const stack: Stack = {
     url,
     db: drizzle(client),
     web,
@@ -78,6 +75,13 @@ export async function openStack(): Promise<Stack> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+  try {
+    await Promise.all([web.start(), worker.start()]);
+    return stack;
+  } catch (error) {
+    await stack[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function program(
@@ -93,7 +97,6 @@ function program(
 
   return {
     crashes,
-    lastWords,
     async start() {
       const log = createWriteStream(logFile, { flags: "a" });
       const child = spawn(process.execPath, ["--enable-source-maps", `dist/${name}.mjs`], {
