@@ -45,7 +45,11 @@ const WEB = `
     const answer = (status, value) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
     if (request.url === "/ready") return answer(200, {});
     if (request.url === "/crash") process.exit(7);
-    if (request.url.startsWith("/api/v1/providers?")) return answer(200, { count: countOf("agent online") - onlineBefore });
+    if (request.url.startsWith("/api/v1/providers?")) {
+      const count = countOf("agent online") - onlineBefore;
+      const sandboxed = process.env.PLATFORM_FEE_BPS !== "501"; // the test's word for a machine without bubblewrap
+      return answer(200, { count, providers: Array.from({ length: count }, () => ({ sandboxed })) });
+    }
     if (request.url === "/api/v1/auth/nonce") return answer(200, { nonce: "n", typed_data: ofAccount(body.address) });
     if (request.url === "/api/v1/auth/login") {
       const signer = await recoverTypedDataAddress({ ...ofAccount(body.address), signature: body.signature });
@@ -100,13 +104,20 @@ const pids = () =>
     .flatMap((line) => line.match(/ came (\d+)$/)?.[1] ?? [])
     .map(Number);
 
-async function start(options: Partial<UpOptions> = {}, leaving = new AbortController().signal): Promise<Berth> {
+async function start(
+  options: Partial<UpOptions> = {},
+  leaving = new AbortController().signal,
+  env: Record<string, string> = {},
+): Promise<Berth> {
   const port = { number: await freePort(), from: "--port" } as const;
   const berth = await up(
     { port, dataDir: "data", reset: false, demo: false, ...options },
     {
       root,
-      env: { NODE_ENV: "test", PATH: process.env.PATH, HOME: root, SECRET_OF_PARENT: "1", PLATFORM_FEE_BPS: "500" },
+      env: {
+        ...{ NODE_ENV: "test", PATH: process.env.PATH, HOME: root, SECRET_OF_PARENT: "1", PLATFORM_FEE_BPS: "500" },
+        ...env,
+      },
       build: async () => ({ built: [], unchanged: [], absent: [], failed: [] }),
       tell: (sentence) => said.push(sentence),
       leaving,
@@ -137,6 +148,13 @@ test("each demo provider enrols with a wallet of its own, and only once", async 
   await (await start({ demo: true })).stop();
   expect(noted("token for ")).toEqual(owners);
   expect(noted("agent-arguments").filter((line) => line.includes("--token"))).toHaveLength(5);
+});
+
+test("a machine without a sandbox is told what that means and how to get one", async () => {
+  await (await start({ demo: true })).stop();
+  expect(said.join(" ")).not.toContain("bubblewrap");
+  await start({ demo: true }, undefined, { PLATFORM_FEE_BPS: "501" });
+  expect(said.join(" ")).toContain("apt install bubblewrap");
 });
 
 test("an agent sees nothing of the control plane's environment", async () => {
