@@ -92,7 +92,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       response = await answer(request, seen);
     } catch (error) {
       const known = toAppError(error);
-      if (known.code === "internal")
+      if (known.code === "internal" || known.code === "unavailable")
         deps.log.error({ requestId, operation: seen.operation, err: error }, "a request failed");
       response = problemResponse(known, requestId);
       if (known.code === "method-not-allowed") response = withHeaders(response, allowOf(request));

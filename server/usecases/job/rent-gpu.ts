@@ -9,7 +9,7 @@ import { formatMicros } from "../../../domain/money/micros.ts";
 import type { Offer, PlacementWish } from "../../../domain/placement/filters.ts";
 import { place, type Spot } from "../../../domain/placement/place.ts";
 import { explain } from "../../../domain/placement/rank.ts";
-import type { Deps, Tx } from "../../deps.ts";
+import type { Deps, Ssh, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { once, recall } from "../../repos/idempotency.ts";
 import { insertJob } from "../../repos/jobs.ts";
@@ -45,9 +45,12 @@ export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish,
   const { db, queue } = deps;
   const now = deps.clock.now();
   const placing = placementWish(wish, renter);
+  const hostKey = deps.ssh.newHostKey(); // before any lock: it takes a millisecond that nobody should wait for
   const attempt = { account: renter.account, operation: "rent-gpu", key: twin.key, request: twin.request };
   for (const offer of await candidateOffers(db, placing)) {
-    const rented = await once(db, attempt, now, (tx) => tryOffer(deps, tx, renter, wish, placing, offer, now));
+    const rented = await once(db, attempt, now, (tx) =>
+      tryOffer(deps, tx, { renter, wish, placing, hostKey, now }, offer),
+    );
     if (rented) {
       await queue.ring("execution.reconcile", { id: rented.executionId });
       return rented;
@@ -59,20 +62,21 @@ export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish,
   throw new AppError("no-capacity", explain(removed, considered), { removed });
 }
 
-async function tryOffer(
-  deps: RentDeps,
-  tx: Tx,
-  renter: Principal,
-  wish: RentWish,
-  placing: PlacementWish,
-  offer: Offer,
-  now: Date,
-): Promise<Rented | null> {
+interface Renting {
+  readonly renter: Principal;
+  readonly wish: RentWish;
+  readonly placing: PlacementWish;
+  readonly hostKey: ReturnType<Ssh["newHostKey"]>;
+  readonly now: Date;
+}
+
+async function tryOffer(deps: RentDeps, tx: Tx, renting: Renting, offer: Offer): Promise<Rented | null> {
+  const { renter, wish, placing, now } = renting;
   const balance = await lockBalance(tx, renter.account);
   const provider = await lockProvider(tx, offer.providerId);
   const spot = provider && place(placing, provider, offer.gpuModel);
   if (!provider || !spot) return null;
-  const rented = await insertRental(deps, tx, renter, wish, spot, now);
+  const rented = await insertRental(deps, tx, renting, spot);
   await holdGpus(tx, spot.gpuIds, rented.executionId);
   const hold = priceOfHours(spot.rate, wish.hours);
   await addHold(tx, deps.ids, balance, {
@@ -102,17 +106,10 @@ export function inWords(gpuCount: number, gpuModel: string | null, cpuCores: num
   return gpuCount > 0 ? `${gpuCount} × ${gpuModel}` : `${cpuCores} cores`;
 }
 
-async function insertRental(
-  deps: RentDeps,
-  tx: Tx,
-  renter: Principal,
-  wish: RentWish,
-  spot: Spot,
-  now: Date,
-): Promise<Rented> {
+async function insertRental(deps: RentDeps, tx: Tx, renting: Renting, spot: Spot): Promise<Rented> {
   const jobId = deps.ids.next("job");
   const executionId = deps.ids.next("exec");
-  const hostKey = deps.ssh.newHostKey();
+  const { renter, wish, hostKey, now } = renting;
   const { cpuCores, memoryGb, diskGb } = wish;
   await insertJob(
     tx,
