@@ -47,7 +47,9 @@ async function drive(db: Db, eyes: Db, executionId: ExecutionId): Promise<void> 
     const row = await loadExecution(eyes, executionId);
     if (target === "running" ? row?.execution.status === "running" : row?.execution.settled) return;
     if (Date.now() > deadlineMs) throw new Error(`still ${row?.execution.status} after ${statements} statements`);
-    await reconcileExecution(deps, executionId);
+    // As the sweep does: only what is due is looked at, so that each step takes the same statements every time.
+    const dueAt = row?.execution.nextReconcileAt;
+    if (dueAt && dueAt <= clock.now()) await reconcileExecution(deps, executionId);
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
 }
