@@ -28,6 +28,9 @@ type Row = {
 
 const CAUGHT_UP = sql`coalesce(pp.reported_generation >= p.generation, false) as caught_up`;
 
+/** Where the desired set and the reports are kept. */
+export type AgentStore = ReturnType<typeof agentStore>;
+
 /** @param secrets seal the specs: they carry keys and environment */
 export function agentStore(db: Db, secrets: SecretBox) {
   return {

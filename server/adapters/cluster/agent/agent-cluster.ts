@@ -1,30 +1,8 @@
 // Machines with an agent as a cluster: what should run is written down, what runs is read from the last report.
 import type { ExecutionSpec, Observed } from "../../../../domain/execution/spec.ts";
-import type { ExecutionId, ProviderId } from "../../../../domain/ids.ts";
 import { ExecutionReport } from "../../../../protocol/agent.ts";
 import type { Cluster } from "../../../deps.ts";
-
-/** One execution as its own provider's last report and the desired set know it. */
-export interface Sighting {
-  readonly executionId: ExecutionId;
-  /** the provider's address */
-  readonly host: string;
-  readonly desired: boolean;
-  /** whether there was a report at all, and whether it already acts on the newest desired set */
-  readonly reported: boolean;
-  readonly caughtUp: boolean;
-  /** the execution's part of the report as it came; null where the report does not hold it */
-  readonly report: unknown;
-}
-
-/** Where the desired set and the reports are kept. */
-export interface AgentStore {
-  /** @param spec JSON; the same again changes nothing */
-  putDesired(executionId: ExecutionId, providerId: ProviderId, spec: string): Promise<void>;
-  dropDesired(executionId: ExecutionId): Promise<void>;
-  sighting(executionId: ExecutionId): Promise<Sighting | null>;
-  sightings(): Promise<readonly Sighting[]>;
-}
+import type { AgentStore, Sighting } from "../../../repos/agent-store.ts";
 
 export function agentCluster(store: AgentStore): Cluster {
   return {
