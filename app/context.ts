@@ -55,6 +55,6 @@ export const visitor = cache(async (): Promise<Visitor | null> => {
 });
 
 export function loginOptions(): LoginOptions {
-  const { demo } = deps().settings;
-  return { demo, walletConnectProjectId: process.env.WALLETCONNECT_PROJECT_ID || null };
+  const { demo, walletConnectProjectId } = deps().settings;
+  return { demo, walletConnectProjectId };
 }

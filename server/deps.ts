@@ -83,6 +83,8 @@ export interface Settings {
   readonly operators: readonly string[];
   /** micro-USD granted at an account's first login; 0 outside a demo */
   readonly welcomePromotion: bigint;
+  /** WalletConnect is offered only where there is one */
+  readonly walletConnectProjectId: string | null;
 }
 
 export interface Deps {

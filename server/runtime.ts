@@ -63,6 +63,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
       anonymousAccount: env.anonymousAccount,
       operators: env.operators,
       welcomePromotion: env.demo ? WELCOME_PROMOTION : 0n,
+      walletConnectProjectId: env.walletConnectProjectId,
     },
   };
   return {

@@ -106,6 +106,7 @@ export async function providerWorld() {
       anonymousAccount: null,
       operators: [],
       welcomePromotion: 0n,
+      walletConnectProjectId: null,
     },
   };
 

@@ -11,4 +11,5 @@ export const TEST_SETTINGS: Settings = {
   anonymousAccount: null,
   operators: [],
   welcomePromotion: 25_000_000n,
+  walletConnectProjectId: null,
 };
