@@ -80,7 +80,9 @@ test("killed before any statement of its way to running or to its end, a rental 
     if (ended === "killed") killed.settled += 1;
     if (started === "arrived" && ended === "arrived") break;
   }
-  process.stdout.write(`killed ${killed.running} times on the way to running, ${killed.settled} on the way to the end\n`);
+  process.stdout.write(
+    `killed ${killed.running} times on the way to running, ${killed.settled} on the way to the end\n`,
+  );
   expect(killed.running).toBeGreaterThan(8);
   expect(killed.settled).toBeGreaterThan(8);
 }, 300_000);
