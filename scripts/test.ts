@@ -50,7 +50,6 @@ async function vitest(report: string, ...projects: string[]): Promise<Total> {
 }
 
 async function endToEnd(report: string): Promise<Total> {
-  installWhatIsMissing();
   const browser = findChromium(process.env);
   if (!browser) {
     process.stderr.write(`${CHROMIUM_MISSING}\n`);
@@ -95,6 +94,7 @@ function installWhatIsMissing(): void {
   }
 }
 
+installWhatIsMissing(); // the agent's tests want the sandbox and ssh, the last ones the browser
 const reports = await mkdtemp(join(tmpdir(), "berth-reports-"));
 let total = NONE;
 const failed: string[] = [];
