@@ -1,6 +1,7 @@
 // The web process: reads its environment, opens what it needs, then serves the wire and the pages until it is told to stop.
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { LISTENING_STAMP_EVERY_MS } from "../domain/provider/state.ts";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
 import { createWebServer } from "../server/http/node-http.ts";
@@ -12,7 +13,6 @@ import { stampListening } from "../server/usecases/provider/stamp-listening.ts";
 
 /** The root of the house, from dist/web.mjs and from web/main.ts alike. */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const STAMP_MS = 5_000;
 
 async function main(): Promise<void> {
   const env = parseEnv(process.env);
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   await once(server, "listening");
   const stamp = () =>
     stampListening(deps).catch((err: unknown) => deps.log.warn({ err }, "the listening row was not stamped"));
-  const stamping = setInterval(stamp, STAMP_MS);
+  const stamping = setInterval(stamp, LISTENING_STAMP_EVERY_MS);
   await stamp();
   deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port }, "the web listens");
 

@@ -63,4 +63,3 @@ export const REASONS = {
 } as const satisfies Record<string, { sentence: string; fault: Fault; remedy: string }>;
 
 export type ReasonCode = keyof typeof REASONS;
-export const REASON_CODES = Object.keys(REASONS).filter((code): code is ReasonCode => code in REASONS);

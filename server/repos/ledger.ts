@@ -12,7 +12,7 @@ import {
   type PostingKind,
   releaseEntries,
 } from "../../domain/money/posting.ts";
-import { type Purse, take, total } from "../../domain/money/purse.ts";
+import { EMPTY_PURSE, type Purse, take, total } from "../../domain/money/purse.ts";
 import { accounts } from "../../drizzle/schema/account.ts";
 import { holds } from "../../drizzle/schema/job.ts";
 import { entries, postings } from "../../drizzle/schema/ledger.ts";
@@ -54,13 +54,12 @@ async function shift(tx: Tx, account: string, available: Purse, held: Purse): Pr
     .where(eq(accounts.address, account));
 }
 
-const NOTHING: Purse = { cash: 0n, promotion: 0n };
 const negative = (purse: Purse): Purse => ({ cash: -purse.cash, promotion: -purse.promotion });
 
 /** Grants promotion money; the caller sees to it that it happens once. */
 export async function grantPromotion(tx: Tx, ids: Ids, account: string, amount: bigint, at: Date): Promise<void> {
   if (amount <= 0n) return;
-  await shift(tx, account, { cash: 0n, promotion: amount }, NOTHING);
+  await shift(tx, account, { cash: 0n, promotion: amount }, EMPTY_PURSE);
   const description = "Promotion at the first login";
   await post(tx, ids, { kind: "promotion", jobId: null, description, at }, grantEntries(account, amount));
 }
@@ -145,7 +144,7 @@ export async function bookCharge(tx: Tx, ids: Ids, booking: Booking): Promise<vo
       takenPromotion: booked.promotion + purse.promotion,
     })
     .where(eq(holds.id, hold.id));
-  await shift(tx, hold.account, NOTHING, negative(purse));
+  await shift(tx, hold.account, EMPTY_PURSE, negative(purse));
   const { jobId, description, at } = booking;
   const lines = chargeEntries(hold.account, booking.owner, purse, booked, booking.feeBps);
   await post(tx, ids, { kind: "charge", jobId, description, at }, lines);

@@ -10,11 +10,11 @@ import { holdGpus, lockProvider } from "../../repos/providers.ts";
 
 /** @returns false where no other offer fits: the job gets its end then */
 export async function placeAgain(
-  deps: Pick<Deps, "db" | "clock" | "ids" | "queue">,
+  deps: Pick<Deps, "db" | "ids" | "queue">,
   row: ExecutionRow,
+  now: Date,
 ): Promise<boolean> {
   const { execution, job } = row;
-  const now = deps.clock.now();
   const { gpuModel, gpuCount, cpuCores, memoryGb, diskGb, rate: maxRate, anonymous: needsSandbox } = job;
   const wish: PlacementWish = {
     providerId: null,

@@ -25,11 +25,12 @@ export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): 
   const row = await loadExecution(deps.db, id);
   if (!row) return;
   const observed = await deps.cluster.observe(id);
-  const step = planExecution(snapshot(row), observed, deps.clock.now());
+  const now = deps.clock.now();
+  const step = planExecution(snapshot(row), observed, now);
   if (step.act === "apply") await deps.cluster.apply(await specOf(deps, row));
   if (step.act === "remove") await deps.cluster.remove(id);
-  if (!isLive(row.execution.status)) return finishEnded(deps, row);
-  const moved = await moveTo(deps, row, observed, step);
+  if (!isLive(row.execution.status)) return finishEnded(deps, row, now);
+  const moved = await moveTo(deps, row, observed, step, now);
   if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });
 }
 
@@ -63,9 +64,14 @@ async function specOf({ db, secrets }: ReconcileDeps, { execution, job }: Execut
 }
 
 /** Records the step, and all that follows from it, in one transaction guarded by the version that was loaded. */
-async function moveTo(deps: ReconcileDeps, row: ExecutionRow, observed: Observed, step: Plan): Promise<boolean> {
+async function moveTo(
+  deps: ReconcileDeps,
+  row: ExecutionRow,
+  observed: Observed,
+  step: Plan,
+  now: Date,
+): Promise<boolean> {
   const { execution, job, provider } = row;
-  const now = deps.clock.now();
   const status = step.event ? advance(execution.status, step.event) : execution.status;
   const ends = !isLive(status);
   const set = changes(row, observed, step, now);
@@ -170,11 +176,10 @@ export async function settle(deps: ReconcileDeps, tx: Tx, row: ExecutionRow, now
 }
 
 /** An execution that ended but is not settled failed before it ran: its job is placed again, or gets its end. */
-async function finishEnded(deps: ReconcileDeps, row: ExecutionRow): Promise<void> {
+async function finishEnded(deps: ReconcileDeps, row: ExecutionRow, now: Date): Promise<void> {
   const { execution, job } = row;
   if (execution.settled) return;
-  if (isPlacedAgain({ ...execution, pinned: job.pinned }) && (await placeAgain(deps, row))) return;
-  const now = deps.clock.now();
+  if (isPlacedAgain({ ...execution, pinned: job.pinned }) && (await placeAgain(deps, row, now))) return;
   await deps.db.transaction(async (tx) => {
     await lockBalance(tx, job.account);
     if (await writeExecution(tx, execution, { settled: true }, null)) await settle(deps, tx, row, now);
