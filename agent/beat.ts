@@ -1,4 +1,5 @@
 // The heartbeat that is the long poll: say how things are, wait for what should be, make it so, say it again.
+import { randomBytes } from "node:crypto";
 import type { ProviderId } from "../domain/ids.ts";
 import type { HeartbeatAnswer } from "../protocol/agent.ts";
 import { type BrokerClient, BrokerError } from "./broker-client.ts";
@@ -11,6 +12,8 @@ import type { Sequence } from "./sequence.ts";
 import type { Usage } from "./usage.ts";
 
 export const AGENT_VERSION = "0.1.0";
+/** Of this run of the agent: two at once with one identity are told apart by it. */
+const INSTANCE = randomBytes(16).toString("hex");
 const WAIT_SECONDS = 25;
 const TROUBLE: Backoff = { firstMs: 500, capMs: 30_000 };
 const REFUSED: Backoff = { firstMs: 10_000, capMs: 30_000 };
@@ -48,7 +51,15 @@ export function startBeating(deps: BeatDeps): { stop(): Promise<void> } {
     const used = await usage();
     const mine = new AbortController();
     cut = mine; // from here on news aborts: what is listed below may be old already
-    const beat = { seq, agent_version: AGENT_VERSION, machine, usage: used, executions: runtime.list(), generation };
+    const beat = {
+      seq,
+      agent_version: AGENT_VERSION,
+      instance: INSTANCE,
+      machine,
+      usage: used,
+      executions: runtime.list(),
+      generation,
+    };
     try {
       const signal = AbortSignal.any([mine.signal, stopping.signal]);
       return await broker.beat(providerId, beat, WAIT_SECONDS, signal);

@@ -92,6 +92,7 @@ function signedBeat({ id, hostname, gpus, privateKey }: SeededProvider, seq: num
   const beat: Heartbeat = {
     seq,
     agent_version: "bench",
+    instance: "0".repeat(32),
     machine: {
       hostname,
       os: MACHINE.os,

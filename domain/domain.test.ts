@@ -48,15 +48,15 @@ describe("presence", () => {
   });
   test("only a report without ghosts makes a provider available", () => {
     for (const presence of PRESENCES) {
-      expect(providerStatus("approved", presenceAfter(presence, "cleanReport"))).toBe("available");
+      expect(providerStatus("approved", presenceAfter(presence, "cleanReport"), "none")).toBe("available");
       if (presence !== "online")
-        expect(providerStatus("approved", presenceAfter(presence, "fullReport"))).not.toBe("available");
+        expect(providerStatus("approved", presenceAfter(presence, "fullReport"), "none")).not.toBe("available");
       for (const event of PRESENCE_EVENTS) expect(PRESENCES).toContain(presenceAfter(presence, event));
     }
   });
   test("a provider that is not approved is never available", () => {
     for (const admission of ["pending", "rejected", "suspended", "removed"] as const)
-      expect(providerStatus(admission, "online")).toBe(admission);
+      expect(providerStatus(admission, "online", "none")).toBe(admission);
   });
   test("reputation stays within its bounds and says what was really applied", () => {
     expect(changeReputation(10, -20)).toEqual({ score: 0, applied: -10 });

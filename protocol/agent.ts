@@ -1,7 +1,7 @@
 // What an agent and the broker say to each other: enrolment, and the heartbeat that is also the long poll.
 import { z } from "zod";
 import { END_CAUSES } from "../domain/execution/spec.ts";
-import { RUNTIMES } from "../domain/provider/state.ts";
+import { PROVIDER_STATUSES, RUNTIMES } from "../domain/provider/state.ts";
 import { text } from "./fields.ts";
 
 const executionId = z.string().regex(/^exec_[0-9a-z]{26}$/);
@@ -29,6 +29,12 @@ export const GpuReport = z.strictObject({
 export const MachineReport = z.strictObject({
   hostname: text(253),
   os: text(120),
+  kernel: text(120).optional(),
+  /** of its interfaces, loopback and link-local left out */
+  addresses: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(32)
+    .optional(),
   architecture: text(40),
   cpu_model: z.string().max(120).regex(STORABLE),
   cpu_cores: z.int().min(1).max(4096),
@@ -41,6 +47,7 @@ export const MachineReport = z.strictObject({
       distinct((gpu: z.infer<typeof GpuReport>) => gpu.uuid),
       "each GPU once",
     ),
+  /** `kubernetes`: the machine is to join the broker's cluster. It stays what it was enrolled as. */
   runtime: z.enum(RUNTIMES),
   /** False where the runtime has no sandbox: no execution is placed then but for logged-in accounts of a demo. */
   sandboxed: z.boolean(),
@@ -91,6 +98,8 @@ export type ExecutionReport = z.infer<typeof ExecutionReport>;
 export const Heartbeat = z.strictObject({
   seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   agent_version: text(40),
+  /** Drawn at each start of the agent, so that two agents with one identity are noticed. */
+  instance: z.string().regex(/^[0-9a-f]{32}$/, "32 lower-case hexadecimal digits"),
   machine: MachineReport,
   usage: z.strictObject({
     cpu_percent: z.number().min(0).max(100),
@@ -117,9 +126,33 @@ export const Heartbeat = z.strictObject({
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 
+/** Fields, never a command line: the agent builds its own arguments and runs nothing that a broker wrote. */
+export const JoinTicket = z.strictObject({
+  /** host:port of the API server */
+  api_server: z.string().regex(/^[A-Za-z0-9.:[\]-]{1,253}:\d{1,5}$/),
+  /** kubeadm's bootstrap token */
+  token: z.string().regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/),
+  /** of the cluster's CA, for discovery */
+  ca_cert_hash: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  node_name: z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+  expires_at: timestamp,
+});
+export type JoinTicket = z.infer<typeof JoinTicket>;
+
+/** The owner at the machine drains it, or takes that back. `seq` is above every beat's before. */
+export const AgentDrain = z.strictObject({
+  seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  draining: z.boolean(),
+});
+
 /** What should run here now, all of it. What is not in `executions` is to be stopped and forgotten. */
 export const HeartbeatAnswer = z.strictObject({
   now: timestamp,
+  status: z.enum(PROVIDER_STATUSES),
+  /** What the owner of the machine should know, newest first: why it waits, why it was turned away, what is wrong. */
+  notices: z.array(z.string()),
+  /** What a machine that is to join the cluster needs; null where it is no such machine, has joined, or must wait. */
+  join: JoinTicket.nullable(),
   generation: z.int().min(0),
   executions: z.array(
     z.strictObject({

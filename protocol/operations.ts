@@ -1,10 +1,21 @@
 // The whole wire, by name. The dispatcher, OpenAPI, the typed client and the generated tests read this one list.
 import { accountOperations } from "./operations/account.ts";
 import { jobOperations } from "./operations/job.ts";
+import { operatorOperations } from "./operations/operator.ts";
+import { ownProviderOperations } from "./operations/own-provider.ts";
 import { providerOperations } from "./operations/provider.ts";
+import { savedSearchOperations } from "./operations/saved-search.ts";
 import { systemOperations } from "./operations/system.ts";
 
-export const operations = { ...accountOperations, ...providerOperations, ...jobOperations, ...systemOperations };
+export const operations = {
+  ...accountOperations,
+  ...providerOperations,
+  ...ownProviderOperations,
+  ...operatorOperations,
+  ...savedSearchOperations,
+  ...jobOperations,
+  ...systemOperations,
+};
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;
 export const OPERATION_NAMES = Object.keys(operations).filter((name): name is OperationName => name in operations);

@@ -1,7 +1,7 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { ExecutionSpec, Observed } from "../domain/execution/spec.ts";
-import type { ExecutionId, Id, IdPrefix } from "../domain/ids.ts";
+import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
 import type { LoginTypedData } from "../protocol/operations/account.ts";
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
@@ -20,6 +20,7 @@ export interface Ids {
 
 /** Every ring there is, and what it carries. */
 export interface Rings {
+  "node.reconcile": { id: ProviderId };
   "execution.reconcile": { id: ExecutionId };
 }
 export type RingName = keyof Rings;
@@ -37,6 +38,10 @@ export interface Cluster {
   /** All that the cluster holds for Berth, wanted or not: recovery and orphans. */
   list(): Promise<readonly { readonly id: ExecutionId; readonly observed: Observed }[]>;
 }
+
+/** The cluster's nodes, apart from what runs on them: joining, marks, leaving. */
+// biome-ignore lint/suspicious/noEmptyInterface: UNBUILT, the node adapter fills it
+export interface Nodes {}
 
 /** Encrypts what must not be read from a database dump. */
 export interface SecretBox {
@@ -70,6 +75,8 @@ export interface Wallets {
   signed(address: string, typedData: LoginTypedData, signature: `0x${string}`): Promise<boolean>;
 }
 
+export type AdmissionRule = "automatic" | "manual";
+
 /** What an operator decided, parsed once from the environment. */
 export interface Settings {
   readonly version: string;
@@ -83,6 +90,12 @@ export interface Settings {
   readonly operators: readonly string[];
   /** micro-USD granted at an account's first login; 0 outside a demo */
   readonly welcomePromotion: bigint;
+  /** whether a machine that enrols is admitted at once, or waits for an operator; nodes of the cluster apart */
+  readonly admission: { readonly agent: AdmissionRule; readonly node: AdmissionRule };
+  /** of labels, annotations and the taint on nodes, such as berth.dev */
+  readonly labelPrefix: string;
+  /** messages on the streams of the seed count without a signature */
+  readonly allowUnsignedStreams: boolean;
   /** WalletConnect is offered only where there is one */
   readonly walletConnectProjectId: string | null;
 }
@@ -93,6 +106,8 @@ export interface Deps {
   readonly ids: Ids;
   readonly queue: Queue;
   readonly cluster: Cluster;
+  /** null where no Kubernetes is configured: machines cannot join as nodes */
+  readonly nodes: Nodes | null;
   readonly secrets: SecretBox;
   readonly ssh: Ssh;
   readonly wallets: Wallets;

@@ -2,6 +2,15 @@
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 
+/** Which cluster machines join, and how they reach it. */
+export interface KubernetesEnv {
+  /** path of a kubeconfig; null inside the cluster itself */
+  readonly kubeconfig: string | null;
+  /** host:port that joining machines reach; null: the API server of the kubeconfig */
+  readonly joinEndpoint: string | null;
+  readonly labelPrefix: string;
+}
+
 /** What an operator decided. */
 export interface Env {
   readonly databaseUrl: string;
@@ -22,6 +31,12 @@ export interface Env {
   readonly trustedProxies: readonly string[];
   readonly anonymousAccount: string | null;
   readonly platformFeeBps: number;
+  /** BullMQ and the seed's streams run there; null: rings use PostgreSQL and there are no streams */
+  readonly redisUrl: string | null;
+  /** unsigned messages on the streams count */
+  readonly allowUnsignedStreams: boolean;
+  readonly admission: { readonly agent: "automatic" | "manual"; readonly node: "automatic" | "manual" };
+  readonly kubernetes: KubernetesEnv | null;
   readonly walletConnectProjectId: string | null;
   /** where contract wallets are asked; null leaves only keys */
   readonly chainRpcUrl: string | null;
@@ -95,6 +110,27 @@ const Vars = z.object({
       .transform(Number)
       .pipe(z.number().max(10_000)),
   ),
+  REDIS_URL: optional(z.string().regex(/^rediss?:\/\//, "must be a redis:// URL")),
+  REDIS_HOST: optional(z.string()),
+  REDIS_PORT: optional(Port),
+  REDIS_PASSWORD: optional(z.string()),
+  STREAMS_ALLOW_UNSIGNED: optional(Flag),
+  PROVIDER_ADMISSION: optional(z.enum(["automatic", "manual"], "must be automatic or manual")),
+  KUBECONFIG: optional(z.string()),
+  KUBERNETES_IN_CLUSTER: optional(Flag),
+  MASTER_PUBLIC_IP: optional(
+    z.string().regex(/^[A-Za-z0-9:]([A-Za-z0-9.:-]*[A-Za-z0-9:])?$/, "must be an address or a host name"),
+  ),
+  MASTER_API_PORT: optional(Port),
+  LABEL_PREFIX: optional(
+    z
+      .string()
+      .max(253)
+      .regex(
+        /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+        "must be a DNS name, such as berth.dev",
+      ),
+  ),
   WALLETCONNECT_PROJECT_ID: optional(z.string()),
   CHAIN_RPC_URL: optional(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })),
   NODE_ENV: optional(z.string()),
@@ -126,6 +162,13 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
     trustedProxies: vars.TRUSTED_PROXIES ?? [],
     anonymousAccount: vars.ANONYMOUS_ACCOUNT ?? null,
     platformFeeBps: vars.PLATFORM_FEE_BPS ?? 1000,
+    redisUrl: redisUrlOf(vars),
+    allowUnsignedStreams: vars.STREAMS_ALLOW_UNSIGNED ?? false,
+    admission: {
+      agent: vars.PROVIDER_ADMISSION ?? "automatic",
+      node: vars.PROVIDER_ADMISSION ?? "manual",
+    },
+    kubernetes: kubernetesOf(vars),
     walletConnectProjectId: vars.WALLETCONNECT_PROJECT_ID ?? null,
     chainRpcUrl: vars.CHAIN_RPC_URL ?? null,
   };
@@ -173,6 +216,29 @@ function databaseUrlOf(vars: Vars): string | undefined {
   url.password = encodeURIComponent(vars.POSTGRES_PASSWORD ?? "");
   url.pathname = `/${encodeURIComponent(vars.POSTGRES_DB ?? "berth")}`;
   return url.href;
+}
+
+function redisUrlOf(vars: Vars): string | null {
+  if (vars.REDIS_URL || !vars.REDIS_HOST) return vars.REDIS_URL ?? null;
+  const url = new URL("redis://localhost");
+  url.hostname = vars.REDIS_HOST;
+  url.port = String(vars.REDIS_PORT ?? 6379);
+  if (vars.REDIS_PASSWORD) url.password = encodeURIComponent(vars.REDIS_PASSWORD);
+  return url.href;
+}
+
+const API_PORT = 6443;
+const DEFAULT_LABEL_PREFIX = "berth.dev";
+
+function kubernetesOf(vars: Vars): KubernetesEnv | null {
+  if (!vars.KUBECONFIG && !vars.KUBERNETES_IN_CLUSTER) return null;
+  const host = vars.MASTER_PUBLIC_IP;
+  const shown = host?.includes(":") ? `[${host}]` : host;
+  return {
+    kubeconfig: vars.KUBECONFIG ?? null,
+    joinEndpoint: shown ? `${shown}:${vars.MASTER_API_PORT ?? API_PORT}` : null,
+    labelPrefix: vars.LABEL_PREFIX ?? DEFAULT_LABEL_PREFIX,
+  };
 }
 
 function isCidr(text: string): boolean {

@@ -49,6 +49,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     clock,
     ids: systemIds(clock),
     queue,
+    nodes: null,
     cluster: agentCluster(agentStore(db, secrets)),
     secrets,
     ssh,
@@ -63,6 +64,9 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
       anonymousAccount: env.anonymousAccount,
       operators: env.operators,
       welcomePromotion: env.demo ? WELCOME_PROMOTION : 0n,
+      admission: env.admission,
+      labelPrefix: env.kubernetes?.labelPrefix ?? "berth.dev",
+      allowUnsignedStreams: env.allowUnsignedStreams,
       walletConnectProjectId: env.walletConnectProjectId,
     },
   };

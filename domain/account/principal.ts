@@ -17,6 +17,12 @@ export function walletPrincipal(account: string): Principal {
   return { account, via: "session", scopes: SCOPES };
 }
 
+/** @throws AppError `forbidden`, `missing-scope`: operators decide with their wallet, never with a key */
+export function requireOperator(principal: Principal, operators: readonly string[]): void {
+  requireScope(principal, "wallet");
+  if (!operators.includes(principal.account)) throw new AppError("forbidden", "This is for operators of this broker.");
+}
+
 /** @throws AppError `missing-scope` */
 export function requireScope(principal: Principal, scope: Scope): void {
   if (principal.scopes.includes(scope)) return;

@@ -6,9 +6,21 @@ export type Admission = (typeof ADMISSIONS)[number];
 export const PRESENCES = ["unseen", "joined", "online", "offline"] as const;
 export type Presence = (typeof PRESENCES)[number];
 
-/** What an agent runs executions with: plain sandboxed processes, which need no image, or containers. */
-export const RUNTIMES = ["process", "docker"] as const;
+/** `maintenance` while an announced window is open. Anything but `none` takes no new work. */
+export const DRAINS = ["none", "draining", "maintenance"] as const;
+export type Drain = (typeof DRAINS)[number];
+
+export const APPEAL_DECISIONS = ["granted", "upheld"] as const;
+export type AppealDecision = (typeof APPEAL_DECISIONS)[number];
+
+/** What runs executions there: plain sandboxed processes, which need no image, containers, or pods of our cluster. */
+export const RUNTIMES = ["process", "docker", "kubernetes"] as const;
 export type Runtime = (typeof RUNTIMES)[number];
+
+/** A node of our cluster: the Node object decides about its presence, not the agent's beats. */
+export function isNode(runtime: Runtime): boolean {
+  return runtime === "kubernetes";
+}
 
 export const PRESENCE_EVENTS = ["fullReport", "cleanReport", "silent"] as const;
 export type PresenceEvent = (typeof PRESENCE_EVENTS)[number];
@@ -35,6 +47,7 @@ export const PROVIDER_STATUSES = [
   "approved",
   "joined",
   "available",
+  "draining",
   "offline",
   "suspended",
   "removed",
@@ -42,8 +55,8 @@ export const PROVIDER_STATUSES = [
 ] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
 
-/** What people see: a pure view over admission and presence. */
-export function providerStatus(admission: Admission, presence: Presence): ProviderStatus {
+/** What people see: a pure view over admission, drain and presence. */
+export function providerStatus(admission: Admission, presence: Presence, drain: Drain): ProviderStatus {
   if (admission !== "approved") return admission;
   switch (presence) {
     case "unseen":
@@ -51,7 +64,7 @@ export function providerStatus(admission: Admission, presence: Presence): Provid
     case "joined":
       return "joined";
     case "online":
-      return "available";
+      return drain === "none" ? "available" : "draining";
     case "offline":
       return "offline";
   }

@@ -1,4 +1,5 @@
 // Everything that happened, append-only: timelines, streams and the audit trail read it.
+import { sql } from "drizzle-orm";
 import { bigint, index, jsonb, pgTable, text } from "drizzle-orm/pg-core";
 import { instant } from "./columns.ts";
 
@@ -11,9 +12,15 @@ export const events = pgTable(
     code: text("code").notNull(),
     message: text("message").notNull(),
     data: jsonb("data").$type<Readonly<Record<string, string | number | boolean | null>>>().notNull(),
+    /** the account that decided it; null where nobody in particular did */
+    actor: text("actor"),
     at: instant("at").notNull(),
   },
-  (t) => [index("events_subject").on(t.subject, t.id)],
+  (t) => [
+    index("events_subject").on(t.subject, t.id),
+    index("events_code").on(t.code, t.id),
+    index("events_actor").on(t.id).where(sql`actor is not null`),
+  ],
 );
 
 /** One row a worker: how /ready knows that somebody reconciles. */

@@ -48,7 +48,7 @@ export async function startMachine(url: string, name: string, gpuCount: number):
 
   async function beat(seq: number): Promise<void> {
     const body = JSON.stringify({
-      ...{ seq, agent_version: "simulated", machine, generation },
+      ...{ seq, agent_version: "simulated", instance: "0".repeat(32), machine, generation },
       usage: { cpu_percent: 1, memory_used_mb: 1, gpus: [] },
       executions: running.map((id, index) => ({ id, state: "ready", port: 30_000 + index, user: "root" })),
     });

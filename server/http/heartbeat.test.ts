@@ -33,6 +33,7 @@ function beatOf(number: number): string {
   return JSON.stringify({
     seq: number,
     agent_version: "1",
+    instance: "0".repeat(32),
     machine: {
       ...{
         hostname: "h",

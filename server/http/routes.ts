@@ -17,13 +17,33 @@ import { listJobEvents } from "../usecases/job/list-job-events.ts";
 import { listJobs } from "../usecases/job/list-jobs.ts";
 import { stopJob } from "../usecases/job/stop-job.ts";
 import { submitRental } from "../usecases/job/submit-rental.ts";
+import { renewJoin } from "../usecases/node/renew-join.ts";
+import { getAppeal, listAppeals } from "../usecases/operator/list-appeals.ts";
+import { listAudit } from "../usecases/operator/list-audit.ts";
+import { listIncidents } from "../usecases/operator/list-incidents.ts";
+import { getProviderForOperator, listProvidersForOperator } from "../usecases/operator/list-providers.ts";
+import { announceMaintenance, cancelMaintenance } from "../usecases/provider/announce-maintenance.ts";
+import { appealReputation, decideAppeal } from "../usecases/provider/appeal-reputation.ts";
 import { beat } from "../usecases/provider/beat.ts";
+import { changePrice } from "../usecases/provider/change-price.ts";
 import { createEnrolmentToken } from "../usecases/provider/create-enrolment-token.ts";
+import { approveProvider, rejectProvider, suspendProvider } from "../usecases/provider/decide-admission.ts";
+import { drainFromAgent, drainProvider } from "../usecases/provider/drain-provider.ts";
 import { enrolProvider } from "../usecases/provider/enrol-provider.ts";
+import { getOwnProvider } from "../usecases/provider/get-own-provider.ts";
 import { getProvider } from "../usecases/provider/get-provider.ts";
 import { gpuAvailability } from "../usecases/provider/gpu-availability.ts";
+import { listOwnProviders } from "../usecases/provider/list-own-providers.ts";
+import { listProviderEvents } from "../usecases/provider/list-provider-events.ts";
 import { listProviders } from "../usecases/provider/list-providers.ts";
+import { listReputation } from "../usecases/provider/list-reputation.ts";
+import { listSamples } from "../usecases/provider/list-samples.ts";
+import { removeProvider } from "../usecases/provider/remove-provider.ts";
 import { searchOffers } from "../usecases/provider/search-offers.ts";
+import { listAlerts, readAlerts } from "../usecases/search/alerts.ts";
+import { deleteSavedSearch } from "../usecases/search/delete-saved-search.ts";
+import { listSavedSearches } from "../usecases/search/list-saved-searches.ts";
+import { saveSearch } from "../usecases/search/save-search.ts";
 import { health } from "../usecases/system/health.ts";
 import { ready } from "../usecases/system/ready.ts";
 import type { Handler, StreamHandler } from "./call.ts";
@@ -78,6 +98,69 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   },
   heartbeat: ({ deps, params, query, body, signal }) =>
     beat(deps, params.id, body, { waitMs: (query.wait ?? 0) * 1000, signal }),
+
+  listOwnProviders: ({ deps, principal, query }) => listOwnProviders(deps, principal, query),
+  getOwnProvider: ({ deps, principal, params }) => getOwnProvider(deps, principal, params.id),
+  listProviderEvents: ({ deps, principal, params, query }) => listProviderEvents(deps, principal, params.id, query),
+  listSamples: ({ deps, principal, params, query }) => listSamples(deps, principal, params.id, query),
+  listReputation: ({ deps, params, query }) => listReputation(deps, params.id, query),
+  drainProvider: async ({ deps, principal, params, body }) => {
+    await drainProvider(deps, principal, params.id, body.draining);
+    return getOwnProvider(deps, principal, params.id);
+  },
+  drainFromAgent: ({ deps, params, body }) => drainFromAgent(deps, params.id, body),
+  announceMaintenance: ({ deps, principal, params, body, idempotencyKey }) =>
+    announceMaintenance(deps, principal, params.id, body, idempotencyKey),
+  cancelMaintenance: async ({ deps, principal, params }) => {
+    await cancelMaintenance(deps, principal, params.id, params.window);
+    return {};
+  },
+  changePrice: async ({ deps, principal, params, body }) => {
+    await changePrice(deps, principal, params.id, body);
+    return getOwnProvider(deps, principal, params.id);
+  },
+  appealReputation: ({ deps, principal, params, body }) => appealReputation(deps, principal, params.id, body),
+  renewJoin: async ({ deps, principal, params }) => {
+    await renewJoin(deps, principal, params.id);
+    return getOwnProvider(deps, principal, params.id);
+  },
+  removeProvider: async ({ deps, principal, params }) => {
+    await removeProvider(deps, principal, params.id);
+    return {};
+  },
+
+  listProvidersForOperator: ({ deps, principal, query }) => listProvidersForOperator(deps, principal, query),
+  approveProvider: async ({ deps, principal, params }) => {
+    await approveProvider(deps, principal, params.id);
+    return getProviderForOperator(deps, principal, params.id);
+  },
+  rejectProvider: async ({ deps, principal, params, body }) => {
+    await rejectProvider(deps, principal, params.id, body.reason);
+    return getProviderForOperator(deps, principal, params.id);
+  },
+  suspendProvider: async ({ deps, principal, params, body }) => {
+    await suspendProvider(deps, principal, params.id, body.reason);
+    return getProviderForOperator(deps, principal, params.id);
+  },
+  listIncidents: ({ deps, principal, query }) => listIncidents(deps, principal, query),
+  listAudit: ({ deps, principal, query }) => listAudit(deps, principal, query),
+  listAppeals: ({ deps, principal, query }) => listAppeals(deps, principal, query),
+  decideAppeal: async ({ deps, principal, params, body }) => {
+    await decideAppeal(deps, principal, params.appeal, body);
+    return getAppeal(deps, principal, params.appeal);
+  },
+
+  listSavedSearches: ({ deps, principal }) => listSavedSearches(deps, principal),
+  createSavedSearch: ({ deps, principal, body, idempotencyKey }) => saveSearch(deps, principal, body, idempotencyKey),
+  deleteSavedSearch: async ({ deps, principal, params }) => {
+    await deleteSavedSearch(deps, principal, params.id);
+    return {};
+  },
+  listAlerts: ({ deps, principal, query }) => listAlerts(deps, principal, query),
+  readAlerts: async ({ deps, principal }) => {
+    await readAlerts(deps, principal);
+    return {};
+  },
 
   createJob: ({ deps, principal, body, idempotencyKey }) => submitRental(deps, principal, body, idempotencyKey),
   estimateJob: ({ deps, principal, body }) => estimateRental(deps, principal, body),

@@ -2,7 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { ExecutionStatus } from "../../domain/execution/state.ts";
 import type { ReasonCode } from "../../domain/job/reasons.ts";
-import type { Admission, Presence } from "../../domain/provider/state.ts";
+import type { Admission, Drain, Presence } from "../../domain/provider/state.ts";
 import type { Db } from "../deps.ts";
 
 type JobGroup = {
@@ -19,11 +19,11 @@ export function countJobGroups(db: Db): Promise<JobGroup[]> {
     from jobs j join executions e on e.id = j.execution_id group by 1, 2, 3, 4`);
 }
 
-type ProviderGroup = { admission: Admission; presence: Presence; count: number };
+type ProviderGroup = { admission: Admission; presence: Presence; drain: Drain; count: number };
 
 export function countProviderGroups(db: Db): Promise<ProviderGroup[]> {
   return db.execute<ProviderGroup>(
-    sql`select admission, presence, count(*)::int as count from providers group by 1, 2`,
+    sql`select admission, presence, drain, count(*)::int as count from providers group by 1, 2, 3`,
   );
 }
 

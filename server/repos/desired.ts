@@ -61,6 +61,8 @@ export async function listDesired(db: Db | Tx, providerId: ProviderId) {
     .select({
       generation: providers.generation,
       admission: providers.admission,
+      presence: providers.presence,
+      drain: providers.drain,
       executionId: desiredExecutions.executionId,
       sealedSpec: desiredExecutions.sealedSpec,
       expiresAt: executions.expiresAt,
@@ -75,6 +77,8 @@ export async function listDesired(db: Db | Tx, providerId: ProviderId) {
   return {
     generation: first.generation,
     admission: first.admission,
+    presence: first.presence,
+    drain: first.drain,
     wanted: rows.flatMap(({ executionId, sealedSpec, expiresAt }) =>
       executionId !== null && sealedSpec !== null ? [{ executionId, sealedSpec, expiresAt }] : [],
     ),

@@ -8,6 +8,8 @@ export interface NewEvent {
   readonly code: string;
   readonly message: string;
   readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+  /** the account that decided it */
+  readonly actor?: string;
   readonly at: Date;
 }
 

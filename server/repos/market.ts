@@ -38,7 +38,9 @@ function statusIs(status: ProviderStatus): SQL {
     case "joined":
       return eq(offers.presence, "joined");
     case "available":
-      return eq(offers.presence, "online");
+      return and(eq(offers.presence, "online"), eq(offers.drain, "none")) ?? sql`false`;
+    case "draining":
+      return and(eq(offers.presence, "online"), ne(offers.drain, "none")) ?? sql`false`;
     case "offline":
       return eq(offers.presence, "offline");
     default:

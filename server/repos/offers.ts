@@ -12,7 +12,7 @@ import { HOLDING_STATUSES } from "./providers.ts";
 const MOST_CANDIDATES = 200;
 
 const COLUMNS = sql.raw(`provider_id, gpu_model, provider_name, vram_mb, total_gpus, free_gpus, in_use_gpus,
-  free_cpu_cores, free_memory_gb, free_disk_gb, region, reputation, available, admission, presence, offline_since,
+  free_cpu_cores, free_memory_gb, free_disk_gb, region, reputation, available, admission, presence, drain, busy_from, offline_since,
   declared, sandboxed, runtime, price_per_gpu_hour, price_per_cpu_hour`);
 
 /**
@@ -25,12 +25,15 @@ function computed(ofProviders: SQL) {
       greatest(0, p.cpu_cores - used.cores)::int as free_cpu_cores,
       greatest(0, p.memory_gb - used.memory)::int as free_memory_gb,
       greatest(0, p.disk_gb - used.disk)::int as free_disk_gb,
-      p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online') as available, p.admission, p.presence,
-      p.offline_since, g.declared, p.sandboxed, p.runtime, p.price_per_gpu_hour, p.price_per_cpu_hour
+      p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online' and p.drain = 'none') as available, p.admission, p.presence,
+      p.drain, windows.busy_from, p.offline_since, g.declared, p.sandboxed, p.runtime, p.price_per_gpu_hour, p.price_per_cpu_hour
     from providers p
     cross join lateral (
       select coalesce(sum(e.cpu_cores), 0) as cores, coalesce(sum(e.memory_gb), 0) as memory, coalesce(sum(e.disk_gb), 0) as disk
       from executions e where e.provider_id = p.id and e.status in (${HOLDING_STATUSES})) used
+    cross join lateral (
+      select min(starts_at) as busy_from from maintenance_windows w
+      where w.provider_id = p.id and w.closed_at is null) windows
     cross join lateral (
       select model as gpu_model, min(vram_mb) as vram_mb, count(*)::int as total_gpus,
         (count(*) filter (where execution_id is null))::int as free_gpus,
@@ -60,7 +63,7 @@ export async function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<n
         free_gpus = excluded.free_gpus, in_use_gpus = excluded.in_use_gpus, free_cpu_cores = excluded.free_cpu_cores,
         free_memory_gb = excluded.free_memory_gb, free_disk_gb = excluded.free_disk_gb, region = excluded.region,
         reputation = excluded.reputation, available = excluded.available, admission = excluded.admission,
-        presence = excluded.presence, offline_since = excluded.offline_since, declared = excluded.declared,
+        presence = excluded.presence, drain = excluded.drain, busy_from = excluded.busy_from, offline_since = excluded.offline_since, declared = excluded.declared,
         sandboxed = excluded.sandboxed, runtime = excluded.runtime, price_per_gpu_hour = excluded.price_per_gpu_hour,
         price_per_cpu_hour = excluded.price_per_cpu_hour
       where o is distinct from excluded returning 1)

@@ -6,7 +6,7 @@ import type { Db, Tx } from "../deps.ts";
 import { HOLDING_STATUSES } from "./providers.ts";
 
 export type PresenceRow = typeof providerPresence.$inferSelect;
-export type Beat = PresenceRow;
+export type Beat = Omit<PresenceRow, "instanceBefore">;
 
 /** What the reports said before; locked by provider, so that two processes with beats of the same ones take turns. */
 export async function lockPresence(tx: Tx, ids: readonly ProviderId[]): Promise<PresenceRow[]> {
@@ -26,14 +26,16 @@ export async function lockPresence(tx: Tx, ids: readonly ProviderId[]): Promise<
 export async function writeBeats(tx: Tx, beats: readonly Beat[]): Promise<Set<ProviderId>> {
   const rows = JSON.stringify(beats.map((beat) => ({ ...beat, lastSeenAt: beat.lastSeenAt.toISOString() })));
   const written = await tx.execute<{ id: ProviderId }>(sql`
-    insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage)
-    select b."providerId", b."lastSeenAt", b.seq, b.report, b."reportedGeneration", b.usage
+    insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage, instance)
+    select b."providerId", b."lastSeenAt", b.seq, b.report, b."reportedGeneration", b.usage, b.instance
     from jsonb_to_recordset(${rows}::jsonb) as b("providerId" text, "lastSeenAt" timestamptz, seq bigint, report jsonb,
-      "reportedGeneration" integer, usage jsonb)
+      "reportedGeneration" integer, usage jsonb, instance text)
     join providers p on p.id = b."providerId"
     order by b."providerId"
     on conflict (provider_id) do update set last_seen_at = excluded.last_seen_at, seq = excluded.seq,
-      report = excluded.report, reported_generation = excluded.reported_generation, usage = excluded.usage
+      report = excluded.report, reported_generation = excluded.reported_generation, usage = excluded.usage,
+      instance = excluded.instance, instance_before = case when excluded.instance = provider_presence.instance
+        then provider_presence.instance_before else provider_presence.instance end
     where excluded.seq > provider_presence.seq
     returning provider_id as id`);
   return new Set(written.map(({ id }) => id));

@@ -42,7 +42,7 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     name: row.name,
     host: row.host,
     owner: row.owner,
-    available: row.admission === "approved" && row.presence === "online",
+    available: row.admission === "approved" && row.presence === "online" && row.drain === "none",
     sandboxed: row.sandboxed,
     pricePerGpuHour: row.pricePerGpuHour,
     pricePerCpuHour: row.pricePerCpuHour,
@@ -127,7 +127,8 @@ const STATUS_IS = {
   rejected: eq(providers.admission, "rejected"),
   approved: and(eq(providers.admission, "approved"), eq(providers.presence, "unseen")),
   joined: and(eq(providers.admission, "approved"), eq(providers.presence, "joined")),
-  available: and(eq(providers.admission, "approved"), eq(providers.presence, "online")),
+  available: and(eq(providers.admission, "approved"), eq(providers.presence, "online"), eq(providers.drain, "none")),
+  draining: and(eq(providers.admission, "approved"), eq(providers.presence, "online"), ne(providers.drain, "none")),
   offline: and(eq(providers.admission, "approved"), eq(providers.presence, "offline")),
 } as const satisfies Record<ProviderStatus, SQL | undefined>;
 

@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { ExecutionStatus } from "../../domain/execution/state.ts";
 import { type ExecutionId, formatId, type ProviderId } from "../../domain/ids.ts";
-import type { Admission, Presence } from "../../domain/provider/state.ts";
+import type { Admission, Drain, Presence, Runtime } from "../../domain/provider/state.ts";
 import { accounts } from "../../drizzle/schema/account.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
 import { gpus, providers } from "../../drizzle/schema/provider.ts";
@@ -22,6 +22,8 @@ export interface GivenProvider {
   readonly owner?: string;
   readonly admission?: Admission;
   readonly presence?: Presence;
+  readonly drain?: Drain;
+  readonly runtime?: Runtime;
   readonly region?: string;
   readonly reputation?: number;
   readonly cpuCores?: number;
@@ -52,7 +54,7 @@ export async function providerWorld() {
   const db: Db = drizzle(client);
   let now = START.getTime();
   let made = 0;
-  const rings: ExecutionId[] = [];
+  const rings: (ExecutionId | ProviderId)[] = [];
   const listeners = new Map<string, Set<() => void>>();
   await client.listen("berth", (topic) => {
     for (const wake of listeners.get(topic) ?? []) wake();
@@ -75,6 +77,7 @@ export async function providerWorld() {
     clock: { now: () => new Date(now) },
     ids,
     queue: { ring: async (_name, { id }) => void rings.push(id) },
+    nodes: null,
     cluster: { apply: refuse, observe: refuse, remove: refuse, list: refuse },
     // Sealing twice never gives the same text, as in the real box.
     secrets: {
@@ -106,6 +109,9 @@ export async function providerWorld() {
       anonymousAccount: null,
       operators: [],
       welcomePromotion: 0n,
+      admission: { agent: "automatic", node: "manual" },
+      labelPrefix: "berth.dev",
+      allowUnsignedStreams: false,
       walletConnectProjectId: null,
     },
   };
@@ -126,7 +132,8 @@ export async function providerWorld() {
     async empty() {
       now = START.getTime();
       rings.length = 0;
-      await db.execute(sql`truncate accounts, providers, gpus, offers, provider_presence, desired_executions, executions,
+      await db.execute(sql`truncate accounts, providers, downtimes, maintenance_windows, provider_samples, provider_nodes, appeals,
+        saved_searches, alerts, gpus, offers, provider_presence, desired_executions, executions,
         jobs, holds, listening, reputation_events, enrolment_tokens, events restart identity cascade`);
       const createdAt = START;
       await db.insert(accounts).values([OWNER, RENTER].map((address) => ({ address, createdAt })));
@@ -143,6 +150,7 @@ export async function providerWorld() {
           publicKey: createHash("sha256").update(id).digest("base64"),
           admission: given.admission ?? "approved",
           presence: given.presence ?? "online",
+          drain: given.drain ?? "none",
           reputation: given.reputation ?? 100,
           pricePerGpuHour: given.perGpuHour ?? 400_000n,
           pricePerCpuHour: given.perCpuHour ?? 10_000n,
@@ -155,7 +163,7 @@ export async function providerWorld() {
           diskGb: given.diskGb ?? 1000,
           declared: true,
           sandboxed: given.sandboxed ?? true,
-          runtime: "process",
+          runtime: given.runtime ?? "process",
           agentVersion: "0.1.0",
           createdAt: START,
         });

@@ -11,5 +11,8 @@ export const TEST_SETTINGS: Settings = {
   anonymousAccount: null,
   operators: [],
   welcomePromotion: 25_000_000n,
+  admission: { agent: "automatic", node: "manual" },
+  labelPrefix: "berth.dev",
+  allowUnsignedStreams: false,
   walletConnectProjectId: null,
 };

@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { walletPrincipal } from "../../domain/account/principal.ts";
 import type { ExecutionSpec, Observed } from "../../domain/execution/spec.ts";
-import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
+import { type ExecutionId, isId, type ProviderId } from "../../domain/ids.ts";
 import { accounts } from "../../drizzle/schema/account.ts";
 import { gpus, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import { systemIds } from "../adapters/system/ids.ts";
@@ -90,6 +90,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     clock,
     ids,
     cluster,
+    nodes: null,
     ssh,
     queue: {
       ring: async <N extends RingName>(name: N, payload: Rings[N]) => {
@@ -177,7 +178,10 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     },
     beat,
     async settleRings() {
-      for (let rung = rings.shift(); rung; rung = rings.shift()) await reconcileExecution(deps, rung.payload.id);
+      for (let rung = rings.shift(); rung; rung = rings.shift()) {
+        const { id } = rung.payload;
+        if (isId("exec", id)) await reconcileExecution(deps, id);
+      }
     },
     async [Symbol.asyncDispose]() {
       await client.end({ timeout: 5 });

@@ -28,6 +28,7 @@ function startRings(concurrency = 4) {
     deps: null,
     log,
     processors: {
+      "node.reconcile": async () => {},
       "execution.reconcile": async (_, payload) => {
         answered.push(payload.id);
         await answer(payload.id);

@@ -162,6 +162,7 @@ function report(seq: number, generation: number): Heartbeat {
   return {
     seq,
     agent_version: "test",
+    instance: "0".repeat(32),
     machine: {
       hostname: "machine-1",
       os: "Debian 12",

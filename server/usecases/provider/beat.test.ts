@@ -45,7 +45,15 @@ function gpu(id: ProviderId, index: number) {
 function heartbeat(id: ProviderId, seq: number, change: Partial<Heartbeat> = {}): Heartbeat {
   const usage = { cpu_percent: 1, memory_used_mb: 1, gpus: [] };
   return HeartbeatShape.parse({
-    ...{ seq, agent_version: "0.1.0", machine: machine(id), usage, executions: [], generation: 0 },
+    ...{
+      seq,
+      agent_version: "0.1.0",
+      instance: "0".repeat(32),
+      machine: machine(id),
+      usage,
+      executions: [],
+      generation: 0,
+    },
     ...change,
   });
 }
@@ -89,7 +97,15 @@ describe("taking a sign of life", () => {
     const before = world.statements();
     const lastSeenAt = world.deps.clock.now();
     const taken = fleet.map(({ id: providerId }) =>
-      takeBeat(world.deps, { providerId, seq: 1, lastSeenAt, report: [], usage: {}, reportedGeneration: 0 }),
+      takeBeat(world.deps, {
+        providerId,
+        seq: 1,
+        lastSeenAt,
+        report: [],
+        usage: {},
+        reportedGeneration: 0,
+        instance: "",
+      }),
     );
     expect(await Promise.all(taken)).toHaveLength(1000);
     expect(world.statements() - before).toBeLessThanOrEqual(16);

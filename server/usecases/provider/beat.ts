@@ -3,7 +3,7 @@
 import { AppError } from "../../../domain/errors.ts";
 import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
-import type { Admission } from "../../../domain/provider/state.ts";
+import { type Admission, providerStatus } from "../../../domain/provider/state.ts";
 import type { Heartbeat, HeartbeatAnswer } from "../../../protocol/agent.ts";
 import { toWireSpec } from "../../../protocol/execution-spec.ts";
 import type { Deps } from "../../deps.ts";
@@ -28,10 +28,10 @@ export async function beat(
 ): Promise<HeartbeatAnswer> {
   const bell = hearBell(deps.wakes, desiredTopic(providerId)); // before anything is read: a change since then rings it
   try {
-    const { seq, machine, agent_version: agentVersion, executions: report, generation, usage } = heartbeat;
+    const { seq, machine, agent_version: agentVersion, executions: report, generation, usage, instance } = heartbeat;
     const lastSeenAt = deps.clock.now();
     const taken = await takeBeat(deps, {
-      ...{ providerId, seq, lastSeenAt, report, usage },
+      ...{ providerId, seq, lastSeenAt, report, usage, instance },
       reportedGeneration: generation,
     });
     const facts = { seq, machine, agentVersion };
@@ -49,6 +49,9 @@ async function answer({ db, clock, secrets }: BeatDeps, providerId: ProviderId):
   const wanted = MAY_RUN.includes(desired.admission) ? desired.wanted : [];
   return {
     now: clock.now().toISOString(),
+    status: providerStatus(desired.admission, desired.presence, desired.drain),
+    notices: [],
+    join: null,
     generation: desired.generation,
     executions: wanted.map(({ sealedSpec, expiresAt }) => {
       const spec: ExecutionSpec = JSON.parse(secrets.open(sealedSpec)); // sealed by us, from this type

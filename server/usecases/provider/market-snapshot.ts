@@ -57,7 +57,7 @@ export function toMarketOffer(row: OfferRow): MarketOffer {
   return {
     ...{ providerId, vramMb, freeGpus, freeCpuCores, freeMemoryGb, freeDiskGb, region, reputation },
     gpuModel: row.gpuModel || null,
-    status: providerStatus(row.admission, row.presence),
+    status: providerStatus(row.admission, row.presence, row.drain),
     unitPrice: row.gpuModel ? row.pricePerGpuHour : row.pricePerCpuHour,
   };
 }

@@ -107,6 +107,8 @@ test("walking all pages gives every offer that passes the filters, once, in orde
           declared: false,
           runtime: "process" as const,
           offlineSince: null,
+          drain: "none" as const,
+          busyFrom: null,
         },
       }));
       if (values.length > 0) await world.db.insert(offers).values(values);
@@ -191,7 +193,7 @@ test("providers are listed newest first, each once, by every status that people 
       cursor = page.next_cursor ?? undefined;
     } while (cursor);
     const wanted = rows.filter((row) =>
-      status ? providerStatus(row.admission, row.presence) === status : row.admission === "approved",
+      status ? providerStatus(row.admission, row.presence, row.drain) === status : row.admission === "approved",
     );
     expect(walked).toEqual(ids.filter((id) => wanted.some((row) => row.id === id)));
   }

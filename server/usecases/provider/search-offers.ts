@@ -29,7 +29,15 @@ export async function searchOffers(deps: Pick<Deps, "db" | "clock">, query: Sear
       page.length > limit && last
         ? sealCursor(writePlace(sort, { ...last.row, coresOnly: last.row.gpuModel === "", key: last.key }))
         : null,
-    facets: { gpu: { ...gpu }, region: { ...region }, total, removed: { ...removed } },
+    facets: {
+      gpu: { ...gpu },
+      region: { ...region },
+      status: {},
+      runtime: {},
+      vram_mb: {},
+      total,
+      removed: { ...removed },
+    },
   };
 }
 

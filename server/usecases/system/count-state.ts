@@ -17,8 +17,8 @@ export async function countState({ db, clock }: Pick<Deps, "db" | "clock">) {
     jobs[shown] = (jobs[shown] ?? 0) + count;
   }
   const providers: Record<string, number> = {};
-  for (const { admission, presence, count } of providerGroups) {
-    const shown = providerStatus(admission, presence);
+  for (const { admission, presence, drain, count } of providerGroups) {
+    const shown = providerStatus(admission, presence, drain);
     providers[shown] = (providers[shown] ?? 0) + count;
   }
   return { jobs, providers, gpus };
