@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { playwrightTotal, plus, sayTotal, vitestTotal } from "./test-totals.ts";
+import { playwrightTotal, plus, sayTotal, vitestSkipped, vitestTotal } from "./test-totals.ts";
 
 const vitestReport = { numPassedTests: 5, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [] };
 
@@ -12,6 +12,17 @@ test("a test file that does not load is a failure, although no test of it ran", 
   const unloaded = { status: "failed", assertionResults: [] };
   expect(vitestTotal(vitestReport)).toEqual({ passed: 5, failed: 1, skipped: 3 });
   expect(vitestTotal({ ...vitestReport, testResults: [unloaded] }).failed).toBe(2);
+});
+
+test("what was not run is known by name", () => {
+  const assertionResults = [
+    { fullName: "a law that holds", status: "passed" },
+    { fullName: "a law that does not", status: "failed" },
+    { fullName: "a law of a cluster that is not there", status: "skipped" },
+  ];
+  expect(vitestSkipped({ ...vitestReport, testResults: [{ status: "passed", assertionResults }] })).toEqual([
+    "a law of a cluster that is not there",
+  ]);
 });
 
 test("a flaky test failed, and so did a stack that never started", () => {

@@ -22,7 +22,12 @@ const VitestReport = z.object({
   numFailedTests: z.number(),
   numPendingTests: z.number(),
   numTodoTests: z.number(),
-  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.unknown()) })),
+  testResults: z.array(
+    z.object({
+      status: z.string(),
+      assertionResults: z.array(z.looseObject({ fullName: z.string(), status: z.string() })),
+    }),
+  ),
 });
 
 /** A file that could not be loaded has no test to its name, and counts as one failure. */
@@ -34,6 +39,12 @@ export function vitestTotal(report: unknown): Total {
     failed: read.numFailedTests + unloaded.length,
     skipped: read.numPendingTests + read.numTodoTests,
   };
+}
+
+/** What was not run, by name: nobody should have to find out. */
+export function vitestSkipped(report: unknown): string[] {
+  const tests = VitestReport.parse(report).testResults.flatMap((file) => file.assertionResults);
+  return tests.filter(({ status }) => !["passed", "failed"].includes(status)).map(({ fullName }) => fullName);
 }
 
 const PlaywrightReport = z.object({

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CHROMIUM_MISSING, findChromium } from "./chromium.ts";
 import { freePort } from "./embedded-postgres.ts";
-import { NONE, playwrightTotal, plus, sayTotal, type Total, vitestTotal } from "./test-totals.ts";
+import { NONE, playwrightTotal, plus, sayTotal, type Total, vitestSkipped, vitestTotal } from "./test-totals.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PASSED: Total = { ...NONE, passed: 1 };
@@ -46,6 +46,9 @@ async function vitest(report: string, ...projects: string[]): Promise<Total> {
   const which = projects.flatMap((project) => ["--project", project]);
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
   const code = await run(join(ROOT, "node_modules/.bin/vitest"), ["run", ...which, ...reporters]);
+  if (existsSync(report))
+    for (const title of vitestSkipped(JSON.parse(await readFile(report, "utf8"))))
+      process.stdout.write(`SKIPPED: ${title}\n`);
   return judged(code, await reported(report, vitestTotal));
 }
 
@@ -72,13 +75,15 @@ function judged(code: number, total: Total): Total {
   return code !== 0 && total.failed === 0 ? plus(total, FAILED) : total;
 }
 
-/** Root on a machine with apt-get gets the browser and the sandbox; everybody else is told what is missing. */
+/** Root on a machine with apt-get gets the browser, the sandbox and the servers; everybody else is told what is missing. */
 function installWhatIsMissing(): void {
   const has = (name: string) => spawnSync(name, ["--version"], { stdio: "ignore" }).error === undefined;
   const missing = [
     ...(findChromium(process.env) ? [] : ["chromium"]),
     ...(process.platform !== "linux" || has("bwrap") ? [] : ["bubblewrap"]),
     ...(spawnSync("ssh", ["-V"], { stdio: "ignore" }).error ? ["openssh-client"] : []),
+    ...(has("redis-server") ? [] : ["redis-server"]),
+    ...(process.platform !== "linux" || has("systemd-analyze") ? [] : ["systemd"]),
   ];
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !has("apt-get")) {
@@ -94,6 +99,10 @@ function installWhatIsMissing(): void {
   }
 }
 
+if (!process.env.BERTH_TEST_KUBECONFIG)
+  process.stdout.write(
+    "BERTH_TEST_KUBECONFIG is not set: the tests on a real Kubernetes are skipped, by name below.\n",
+  );
 installWhatIsMissing(); // the agent's tests want the sandbox and ssh, the last ones the browser
 const reports = await mkdtemp(join(tmpdir(), "berth-reports-"));
 let total = NONE;
