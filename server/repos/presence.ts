@@ -1,5 +1,5 @@
 // Signs of life, many at once: written in batches, read for who is silent and who still holds what has ended.
-import { and, asc, eq, inArray, lte, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, lte, ne, sql } from "drizzle-orm";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import { listening, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -90,6 +90,7 @@ export async function silentProviders(db: Db, ms: number): Promise<ProviderId[]>
     .where(
       and(
         inArray(providers.presence, ["online", "joined"]),
+        ne(providers.runtime, "kubernetes"), // the Node object decides about those
         lte(providerPresence.lastSeenAt, sql`${listening.until} - interval '1 millisecond' * ${ms}::int`),
       ),
     )

@@ -110,6 +110,17 @@ export async function updateProvider(tx: Tx, id: ProviderId, set: Partial<Omit<N
   await tx.update(providers).set(set).where(eq(providers.id, id));
 }
 
+/** Offline providers whose penalty announced maintenance put off. */
+export async function owingProviders(db: Db): Promise<ProviderId[]> {
+  const owing = and(
+    eq(providers.presence, "offline"),
+    eq(providers.offlinePenalised, false),
+    eq(providers.admission, "approved"),
+  );
+  const rows = await db.select({ id: providers.id }).from(providers).where(owing).orderBy(asc(providers.id));
+  return rows.map(({ id }) => id);
+}
+
 /** What proves that a machine speaks: its key, and whether it still may. */
 export async function providerKey(db: Db, id: ProviderId) {
   const [row] = await db
