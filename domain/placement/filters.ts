@@ -2,7 +2,8 @@
 
 import type { ProviderId } from "../ids.ts";
 import { type Holding, quote } from "../money/quote.ts";
-import type { Runtime } from "../provider/state.ts";
+import { fitsBefore } from "../provider/maintenance.ts";
+import { isNode, type Runtime } from "../provider/state.ts";
 
 /** One (provider, GPU model) with what is free on it, or a provider's CPU-only capacity (`gpuModel` null). */
 export interface Offer {
@@ -19,6 +20,8 @@ export interface Offer {
   readonly reputation: number;
   /** approved and heard: may take work now */
   readonly available: boolean;
+  /** start of the next announced maintenance, past while inside it; null where there is none */
+  readonly busyFrom: Date | null;
   readonly sandboxed: boolean;
   readonly runtime: Runtime;
   /** micro-USD */
@@ -34,10 +37,17 @@ export interface PlacementWish extends Holding {
   readonly maxRate: bigint | null;
   /** anonymous accounts run only where there is a sandbox */
   readonly needsSandbox: boolean;
+  /** the latest moment at which it may still run: see `latestEnd` */
+  readonly until: Date;
 }
 
 export function rateOf(wish: Holding, offer: Pick<Offer, "pricePerGpuHour" | "pricePerCpuHour">): bigint {
   return quote({ perGpuHour: offer.pricePerGpuHour, perCpuHour: offer.pricePerCpuHour }, wish);
+}
+
+/** Rentals are no pods yet: a node of the cluster earns with its offers only once they are. */
+export function runsRentals(runtime: Runtime): boolean {
+  return !isNode(runtime);
 }
 
 /** Every filter by the name that people see. CPU-only wishes fit CPU-only offers, GPU wishes the others. */
@@ -51,6 +61,8 @@ export const FILTERS = {
   max_price: (wish, offer) => wish.maxRate === null || rateOf(wish, offer) <= wish.maxRate,
   status: (_wish, offer) => offer.available,
   sandbox: (wish, offer) => !wish.needsSandbox || offer.sandboxed,
+  duration: (wish, offer) => fitsBefore(offer.busyFrom, wish.until),
+  runtime: (_wish, offer) => runsRentals(offer.runtime),
 } as const satisfies Record<string, (wish: PlacementWish, offer: Offer) => boolean>;
 
 export type FilterName = keyof typeof FILTERS;

@@ -1,11 +1,16 @@
 // The exact check under the lock: which GPUs, at which rate, or not at all.
 import type { GpuId, ProviderId } from "../ids.ts";
-import { type PlacementWish, rateOf } from "./filters.ts";
+import { fitsBefore } from "../provider/maintenance.ts";
+import type { Runtime } from "../provider/state.ts";
+import { type PlacementWish, rateOf, runsRentals } from "./filters.ts";
 
 /** A provider as it stands under its lock. Free cores, memory and disk are total minus live executions. */
 export interface ProviderRoom {
   readonly id: ProviderId;
   readonly available: boolean;
+  /** start of the next announced maintenance, past while inside it; null where there is none */
+  readonly busyFrom: Date | null;
+  readonly runtime: Runtime;
   readonly sandboxed: boolean;
   readonly pricePerGpuHour: bigint;
   readonly pricePerCpuHour: bigint;
@@ -45,6 +50,8 @@ export function place(wish: PlacementWish, provider: ProviderRoom, gpuModel: str
   const fits =
     provider.available &&
     (provider.sandboxed || !wish.needsSandbox) &&
+    fitsBefore(provider.busyFrom, wish.until) &&
+    runsRentals(provider.runtime) &&
     free.length === wish.gpuCount &&
     provider.freeCpuCores >= wish.cpuCores &&
     provider.freeMemoryGb >= wish.memoryGb &&

@@ -1,11 +1,13 @@
 // Ranking and placing, over random markets.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { RUNTIMES } from "../provider/state.ts";
 import { FILTER_NAMES, FILTERS, isOfKind, type Offer, type PlacementWish, rateOf } from "./filters.ts";
 import { type ProviderRoom, place } from "./place.ts";
 import { explain, rank } from "./rank.ts";
 
 const small = fc.integer({ min: 0, max: 4 });
+const moment = fc.integer({ min: 0, max: 4 }).map((n) => new Date(n));
 const price = fc.bigInt(0n, 5n);
 const provider = fc.integer({ min: 1, max: 9 }).map((n) => `prov_0000000000000000000000000${n}` as const);
 const model = fc.constantFrom("A", "B");
@@ -22,8 +24,9 @@ const anyOffer: fc.Arbitrary<Offer> = fc.record({
   region: fc.constant("eu-north"),
   reputation: small,
   available: fc.boolean(),
+  busyFrom: fc.option(moment, { nil: null }),
   sandboxed: fc.boolean(),
-  runtime: fc.constant("process"),
+  runtime: fc.constantFrom(...RUNTIMES),
   pricePerGpuHour: price,
   pricePerCpuHour: price,
 });
@@ -36,6 +39,7 @@ const anyWish: fc.Arbitrary<PlacementWish> = fc.record({
   diskGb: small,
   maxRate: fc.option(fc.bigInt(0n, 30n), { nil: null }),
   needsSandbox: fc.boolean(),
+  until: moment,
 });
 const market = fc.array(anyOffer, { maxLength: 30 });
 
@@ -85,6 +89,8 @@ describe("place", () => {
   const room: ProviderRoom = {
     id: "prov_00000000000000000000000001",
     available: true,
+    busyFrom: null,
+    runtime: "process",
     sandboxed: true,
     pricePerGpuHour: 389_000n,
     pricePerCpuHour: 10_000n,
@@ -109,6 +115,7 @@ describe("place", () => {
     diskGb: 100,
     maxRate: null,
     needsSandbox: false,
+    until: new Date(1_000),
   };
   test("takes the lowest free GPUs, never one that is held or out of reach", () => {
     expect(place(wish, room, "RTX 4090")?.gpuUuids).toEqual(["GPU-0", "GPU-3"]);
@@ -122,6 +129,16 @@ describe("place", () => {
     expect(place({ ...wish, needsSandbox: true }, { ...room, sandboxed: false }, "RTX 4090")).toBeNull();
     expect(place({ ...wish, maxRate: 857_999n }, room, "RTX 4090")).toBeNull();
     expect(place({ ...wish, maxRate: 858_000n }, room, "RTX 4090")?.rate).toBe(858_000n);
+  });
+  test("work that may reach into announced maintenance gets nothing, and neither does it inside one", () => {
+    expect(place(wish, { ...room, busyFrom: new Date(1_000) }, "RTX 4090")).not.toBeNull();
+    expect(place(wish, { ...room, busyFrom: new Date(999) }, "RTX 4090")).toBeNull();
+    expect(place(wish, { ...room, busyFrom: new Date(0) }, "RTX 4090")).toBeNull();
+  });
+  test("a node of the cluster is given no rental while rentals are no pods", () => {
+    expect(place(wish, { ...room, runtime: "docker" }, "RTX 4090")).not.toBeNull();
+    expect(place(wish, { ...room, runtime: "kubernetes" }, "RTX 4090")).toBeNull();
+    expect(explain({ runtime: 2 }, 2)).toContain("2 with a provider that runs executions without Kubernetes pods");
   });
   test("cores alone are rented without touching a GPU", () => {
     expect(place({ ...wish, gpuCount: 0, gpuModel: null }, room, null)).toMatchObject({ gpuIds: [], rate: 80_000n });

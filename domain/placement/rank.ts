@@ -45,6 +45,8 @@ const WORDS = {
   max_price: "a higher max_price",
   status: "a provider that is out of reach now",
   sandbox: "a wallet login",
+  duration: "fewer hours, so that it ends before announced maintenance",
+  runtime: "a provider that runs executions without Kubernetes pods",
 } as const satisfies Record<FilterName, string>;
 
 /** A sentence that says what would help. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Offer, PlacementWish } from "../../domain/placement/filters.ts";
 import { rank } from "../../domain/placement/rank.ts";
+import { RUNTIMES } from "../../domain/provider/state.ts";
 import { gpus, offers, providers } from "../../drizzle/schema/provider.ts";
 import { type ProviderWorld, providerWorld } from "../testing/provider-world.ts";
 import { candidateOffers, driftedProviders, explainOffers, recomputeOffers } from "./offers.ts";
@@ -19,6 +20,8 @@ const MODELS = [null, "A100", "RTX 4090"] as const;
 const small = fc.integer({ min: 0, max: 4 });
 const price = fc.integer({ min: 0, max: 3 }).map((n) => BigInt(n) * 250_001n);
 
+const moment = fc.integer({ min: 0, max: 4 }).map((n) => new Date(1_000 + n));
+
 const someOffer = fc.record({
   gpuModel: fc.constantFrom(...MODELS),
   freeGpus: small,
@@ -27,6 +30,8 @@ const someOffer = fc.record({
   freeDiskGb: fc.integer({ min: 0, max: 60 }),
   reputation: fc.constantFrom(80, 100),
   available: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  busyFrom: fc.option(moment, { freq: 1 }),
+  runtime: fc.constantFrom(...RUNTIMES),
   sandboxed: fc.boolean(),
   pricePerGpuHour: price,
   pricePerCpuHour: price,
@@ -43,6 +48,7 @@ const someWish = fc.record({
   diskGb: modest(60),
   maxRate: fc.option(fc.bigInt({ min: 0n, max: 3_000_000n }), { freq: 1 }),
   needsSandbox: fc.boolean(),
+  until: moment,
 });
 
 test("the database and the domain agree about every wish: what fits, in which order, and what each filter removed", async () => {
@@ -59,7 +65,6 @@ test("the database and the domain agree about every wish: what fits, in which or
         ...offer,
         providerId: ids[index]!,
         providerName: "machine",
-        runtime: "process",
         vramMb: 1,
         totalGpus: 4,
         region: "eu",

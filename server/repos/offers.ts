@@ -1,9 +1,16 @@
 // Offers: recomputed from what they stand for, and matched to wishes by the database just as domain/placement does.
-import { and, asc, desc, eq, gte, ne, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { ProviderId } from "../../domain/ids.ts";
 import { coresBilled } from "../../domain/money/quote.ts";
-import { FILTER_NAMES, type FilterName, type Offer, type PlacementWish } from "../../domain/placement/filters.ts";
+import {
+  FILTER_NAMES,
+  type FilterName,
+  type Offer,
+  type PlacementWish,
+  runsRentals,
+} from "../../domain/placement/filters.ts";
 import type { Removed } from "../../domain/placement/rank.ts";
+import { RUNTIMES } from "../../domain/provider/state.ts";
 import { offers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 import { HOLDING_STATUSES } from "./providers.ts";
@@ -41,7 +48,7 @@ function computed(ofProviders: SQL) {
       from gpus where provider_id = p.id and (present or execution_id is not null) group by model
       union all
       select '', 0, 0, 0, 0, false where p.cpu_cores > 0) g
-    where ${ofProviders}`;
+    where p.admission <> 'removed' and ${ofProviders}`;
 }
 
 /**
@@ -94,6 +101,7 @@ const OFFER = {
   region: offers.region,
   reputation: offers.reputation,
   available: offers.available,
+  busyFrom: offers.busyFrom,
   sandboxed: offers.sandboxed,
   runtime: offers.runtime,
   pricePerGpuHour: offers.pricePerGpuHour,
@@ -120,6 +128,11 @@ function conditions(wish: PlacementWish): Record<FilterName, SQL | undefined> {
     max_price: wish.maxRate === null ? undefined : sql`${rateSql(wish)} <= ${wish.maxRate.toString()}::bigint`,
     status: eq(offers.available, true),
     sandbox: wish.needsSandbox ? eq(offers.sandboxed, true) : undefined,
+    duration: or(isNull(offers.busyFrom), gte(offers.busyFrom, wish.until)),
+    runtime: notInArray(
+      offers.runtime,
+      RUNTIMES.filter((runtime) => !runsRentals(runtime)),
+    ),
   };
 }
 

@@ -91,6 +91,7 @@ export async function silentProviders(db: Db, ms: number): Promise<ProviderId[]>
       and(
         inArray(providers.presence, ["online", "joined"]),
         ne(providers.runtime, "kubernetes"), // the Node object decides about those
+        ne(providers.admission, "removed"),
         lte(providerPresence.lastSeenAt, sql`${listening.until} - interval '1 millisecond' * ${ms}::int`),
       ),
     )

@@ -37,11 +37,15 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     select coalesce(sum(cpu_cores), 0)::int as cores, coalesce(sum(memory_gb), 0)::int as memory,
       coalesce(sum(disk_gb), 0)::int as disk
     from executions where provider_id = ${id} and status in (${HOLDING_STATUSES})`);
+  const [window] = await tx.execute<{ busy_from: string | null }>(sql`
+    select min(starts_at) as busy_from from maintenance_windows where provider_id = ${id} and closed_at is null`);
   return {
     id: row.id,
     name: row.name,
     host: row.host,
     owner: row.owner,
+    busyFrom: window?.busy_from ? new Date(window.busy_from) : null,
+    runtime: row.runtime,
     available: row.admission === "approved" && row.presence === "online" && row.drain === "none",
     sandboxed: row.sandboxed,
     pricePerGpuHour: row.pricePerGpuHour,

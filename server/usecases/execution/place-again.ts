@@ -1,6 +1,7 @@
 // A job whose execution failed before it ran is tried elsewhere, at its frozen rate or below.
 import type { PlacementWish } from "../../../domain/placement/filters.ts";
 import { place } from "../../../domain/placement/place.ts";
+import { latestEnd } from "../../../domain/provider/maintenance.ts";
 import type { Deps } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { type ExecutionRow, writeExecution } from "../../repos/executions.ts";
@@ -25,6 +26,7 @@ export async function placeAgain(
     diskGb,
     maxRate,
     needsSandbox,
+    until: latestEnd(now, job.hours),
   };
   const offers = await candidateOffers(deps.db, wish);
   for (const offer of offers.filter((candidate) => candidate.providerId !== execution.providerId)) {

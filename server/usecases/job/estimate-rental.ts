@@ -14,12 +14,12 @@ import { placementWish } from "./rent-gpu.ts";
 import { toWish } from "./submit-rental.ts";
 
 export async function estimateRental(
-  { db }: Pick<Deps, "db">,
+  { db, clock }: Pick<Deps, "db" | "clock">,
   renter: Principal | null,
   body: RentalBody,
 ): Promise<z.infer<typeof EstimateView>> {
   const wish = toWish(body, []);
-  const placing = placementWish(wish, renter);
+  const placing = placementWish(wish, renter, clock.now());
   const [fit, { considered, removed }] = await Promise.all([candidateOffers(db, placing), explainOffers(db, placing)]);
   const [best] = fit;
   const rate = best ? rateOf(placing, best) : null;

@@ -9,6 +9,7 @@ import { formatMicros } from "../../../domain/money/micros.ts";
 import type { Offer, PlacementWish } from "../../../domain/placement/filters.ts";
 import { place, type Spot } from "../../../domain/placement/place.ts";
 import { explain } from "../../../domain/placement/rank.ts";
+import { latestEnd } from "../../../domain/provider/maintenance.ts";
 import type { Deps, Ssh, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { once, recall } from "../../repos/idempotency.ts";
@@ -31,10 +32,11 @@ export interface Idempotency {
   readonly request: unknown;
 }
 
-export function placementWish(wish: RentWish, renter: Principal | null): PlacementWish {
+export function placementWish(wish: RentWish, renter: Principal | null, now: Date): PlacementWish {
   const { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate } = wish;
   const needsSandbox = renter?.via === "anonymous";
-  return { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox };
+  const until = latestEnd(now, wish.hours);
+  return { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox, until };
 }
 
 /**
@@ -44,7 +46,7 @@ export function placementWish(wish: RentWish, renter: Principal | null): Placeme
 export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish, twin: Idempotency): Promise<Rented> {
   const { db, queue } = deps;
   const now = deps.clock.now();
-  const placing = placementWish(wish, renter);
+  const placing = placementWish(wish, renter, now);
   const hostKey = deps.ssh.newHostKey(); // before any lock: it takes a millisecond that nobody should wait for
   const attempt = { account: renter.account, operation: "rent-gpu", key: twin.key, request: twin.request };
   for (const offer of await candidateOffers(db, placing)) {

@@ -30,7 +30,8 @@ export const OFFLINE_REASON = "offline";
 /**
  * Writes the edge of a locked provider with its event, downtime, offers and reputation. Ring what it returns after the
  * commit.
- * @returns live executions to look at; null where the table has no such edge and nothing was written
+ * @returns live executions to look at; null where the table has no such edge, or the machine was removed: nothing was
+ *   written then
  */
 export async function writePresenceEdge(
   tx: Tx,
@@ -38,6 +39,7 @@ export async function writePresenceEdge(
   event: PresenceEvent,
   facts: EdgeFacts,
 ): Promise<ExecutionId[] | null> {
+  if (locked.admission === "removed") return null; // nobody listens to it any more
   const presence = presenceAfter(locked.presence, event);
   if (presence === locked.presence) return null;
   const { now, message } = facts;
