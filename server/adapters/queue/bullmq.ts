@@ -1,12 +1,11 @@
-// The doorbell: one BullMQ queue of named rings on its PostgreSQL backend. It carries ids; the row is the truth.
+// The doorbell: one BullMQ queue of named rings, on PostgreSQL or on Redis. It carries ids; the row is the truth.
 import { setTimeout as delay } from "node:timers/promises";
-import { createPostgresBackend, type Job, type PgPool, runMigrations, withBackend } from "bullmq";
+import { runMigrations } from "bullmq";
 import pg from "pg";
 import type { Log, Queue, RingName, Rings } from "../../deps.ts";
-import { holdPool } from "./pool.ts";
+import { type Backing, type OpenQueue, type OpenWorker, openBackend, type Processor, RETRY_MS } from "./backends.ts";
 
-const { Queue: BullQueue } = withBackend(createPostgresBackend);
-const { Worker } = withBackend(createPatientBackend);
+export { backingOf } from "./backends.ts";
 
 const QUEUE = "berth";
 /** How long a use case waits for its ring at most. */
@@ -14,18 +13,8 @@ const RING_TIMEOUT_MS = 3_000;
 /** A killed worker's rings are run again after at most LOCK_MS + STALLED_CHECK_MS. */
 const LOCK_MS = 3_000;
 const STALLED_CHECK_MS = 1_000;
-/** BullMQ waits 15 s after a failed fetch unless told otherwise. */
-const RETRY_MS = 500;
-
-type RingJob = Job<Rings[RingName], void, RingName>;
-type OpenQueue = ReturnType<typeof connect>;
-
-function connect(pool: PgPool) {
-  return new BullQueue<Rings[RingName], void, RingName>(QUEUE, {
-    connection: pool,
-    streams: { events: { maxLen: 256 } }, // nobody reads BullMQ's events
-  });
-}
+/** How long a close waits for the rings that run, where their store is away and cannot be told of their end. */
+const CLOSE_TIMEOUT_MS = 15_000;
 
 export interface RingQueue extends Queue {
   /** Rings that wait and rings that run now. */
@@ -33,26 +22,25 @@ export interface RingQueue extends Queue {
   close(): Promise<void>;
 }
 
-export interface QueueOptions {
-  readonly databaseUrl: string;
+export type QueueOptions = Backing & {
   readonly log: Log;
   /** A ring could not be put into the queue; the sweep makes up for it. */
   readonly onLost?: (name: RingName) => void;
-}
+};
 
 /**
- * Opens the queue to ring into it. Neither opening nor ringing needs the database to be there: a ring that cannot
+ * Opens the queue to ring into it. Neither opening nor ringing needs its store to be there: a ring that cannot
  * be left within three seconds is logged, counted and forgotten, for a lost ring is only a late one.
  */
-export function openQueue({ databaseUrl, log, onLost }: QueueOptions): RingQueue {
-  const held = holdPool(databaseUrl);
+export function openQueue({ log, onLost, ...backing }: QueueOptions): RingQueue {
+  const backend = openBackend(backing, "queue");
   let opened: Promise<OpenQueue> | undefined;
 
   // BullMQ remembers a failed first connection for ever, so a queue that did not get ready is thrown away.
   async function ready() {
     opened ??= (async () => {
-      const queue = connect(held.pool);
-      queue.on("error", (error) => log.warn({ error: error.message }, "the queue lost its database"));
+      const queue = backend.queue(QUEUE, { streams: { events: { maxLen: 256 } } }); // nobody reads BullMQ's events
+      queue.on("error", (error) => log.warn({ error: messageOf(error) }, "the queue lost its store"));
       try {
         await queue.waitUntilReady();
         return queue;
@@ -93,13 +81,12 @@ export function openQueue({ databaseUrl, log, onLost }: QueueOptions): RingQueue
     async close() {
       const queue = await opened?.catch(() => undefined);
       await queue?.close();
-      await held.release();
+      await backend.release();
     },
   };
 }
 
-export interface RunOptions<D> {
-  readonly databaseUrl: string;
+export type RunOptions<D> = Backing & {
   /** Rings that run at the same time in this process. */
   readonly concurrency: number;
   readonly deps: D;
@@ -107,21 +94,21 @@ export interface RunOptions<D> {
   readonly processors: { readonly [N in RingName]: (deps: D, payload: Rings[N]) => Promise<void> };
   readonly log: Log;
   readonly onDone?: (name: RingName, seconds: number, outcome: "done" | "failed") => void;
-}
+};
 
 /**
  * Answers rings until closed. A processor that throws is logged and never retried: the sweep is the retry.
- * Closing waits for the rings that run. A database that is away, even at the start, is waited for.
+ * Closing waits for the rings that run. A store that is away, even at the start, is waited for.
  */
 export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } {
-  const { databaseUrl, concurrency, deps, processors, log, onDone } = options;
-  const held = holdPool(databaseUrl);
+  const { concurrency, deps, processors, log, onDone } = options;
+  const backend = openBackend(options, "worker");
 
   async function answer<N extends RingName>(name: N, payload: Rings[N]): Promise<void> {
     await processors[name](deps, payload);
   }
 
-  async function process(job: RingJob): Promise<void> {
+  const process: Processor = async (job) => {
     const startedAtMs = performance.now();
     const seconds = () => (performance.now() - startedAtMs) / 1000;
     try {
@@ -132,11 +119,10 @@ export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } 
       log.error({ ring: job.name, payload: job.data, err: error }, "a ring failed; the sweep is its retry");
       throw error;
     }
-  }
+  };
 
   function connectWorker() {
-    const worker = new Worker<Rings[RingName], void, RingName>(QUEUE, process, {
-      connection: held.pool,
+    const worker = backend.worker(QUEUE, process, {
       autorun: false,
       concurrency,
       lockDuration: LOCK_MS,
@@ -144,22 +130,26 @@ export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } 
       maxStalledCount: 1_000_000, // a ring that outlived its worker is safe to answer again
       runRetryDelay: RETRY_MS,
     });
-    worker.on("error", (error) => log.warn({ error: messageOf(error) }, "the rings lost their database"));
+    worker.on("error", (error) => log.warn({ error: messageOf(error) }, "the rings lost their store"));
     worker.on("stalled", (id) => log.warn({ job: id }, "a ring outlived its worker and is answered again"));
     return worker;
   }
 
   // A BullMQ worker whose first connection failed stays broken and spins without a pause: run only one that is ready.
   const closing = new AbortController();
-  async function untilReady() {
+  const closed = new Promise<"closed">((done) => closing.signal.addEventListener("abort", () => done("closed")));
+  async function untilReady(): Promise<OpenWorker | undefined> {
     while (!closing.signal.aborted) {
       const worker = connectWorker();
       try {
-        await worker.waitUntilReady();
-        worker.run().catch((error: unknown) => log.error({ error }, "the rings stopped"));
+        if ((await Promise.race([worker.waitUntilReady(), closed])) === "closed") {
+          await worker.close(true);
+          return undefined;
+        }
+        worker.run().catch((error: unknown) => log.error({ error: messageOf(error) }, "the rings stopped"));
         return worker;
       } catch (error) {
-        log.warn({ error: messageOf(error) }, "the rings wait for their database");
+        log.warn({ error: messageOf(error) }, "the rings wait for their store");
         await worker.close();
         await delay(RETRY_MS, undefined, { signal: closing.signal }).catch(() => {});
       }
@@ -171,28 +161,14 @@ export function runRings<D>(options: RunOptions<D>): { close(): Promise<void> } 
   return {
     async close() {
       closing.abort();
-      await (await started)?.close();
-      await held.release();
+      const worker = await started;
+      if (worker)
+        await within(CLOSE_TIMEOUT_MS, worker.close()).catch((error: unknown) =>
+          log.warn({ error: messageOf(error) }, "the rings were closed before their store knew of their end"),
+        );
+      await backend.release();
     },
   };
-}
-
-/**
- * BullMQ's backend, but a fetch that failed takes its time: the worker's loop asks again at once after any error
- * other than ECONNREFUSED, and PostgreSQL has many ("starting up", "terminating connection", …).
- */
-function createPatientBackend(...args: Parameters<typeof createPostgresBackend>) {
-  const backend = createPostgresBackend(...args);
-  const moveToActive = backend.moveToActive.bind(backend);
-  backend.moveToActive = async (...fetch) => {
-    try {
-      return await moveToActive(...fetch);
-    } catch (error) {
-      await delay(RETRY_MS);
-      throw error;
-    }
-  };
-  return backend;
 }
 
 /** Brings BullMQ's own schema up to date. Racing replicas wait for each other on its advisory lock. */
