@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
-import { openQueue } from "./adapters/queue/bullmq.ts";
+import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
 import { databaseClock } from "./adapters/system/clock.ts";
 import { systemIds } from "./adapters/system/ids.ts";
 import { secretBox } from "./adapters/system/secret-box.ts";
@@ -41,7 +41,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
   });
   const db: Db = drizzle(client);
   const clock = await databaseClock(client);
-  const queue = openQueue({ databaseUrl: env.databaseUrl, log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
+  const queue = openQueue({ ...backingOf(env), log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
   const wakes = await postgresWakes(env.databaseUrl, log);
   const secrets = secretBox(env.secretKey);
   const deps: Deps = {

@@ -1,7 +1,7 @@
 // The worker: answers rings and sweeps. Any number may run; each holds nothing that matters.
 import { createServer } from "node:http";
 import { hostname } from "node:os";
-import { runRings } from "../server/adapters/queue/bullmq.ts";
+import { backingOf, runRings } from "../server/adapters/queue/bullmq.ts";
 import { parseEnv } from "../server/env.ts";
 import { metrics, registry } from "../server/metrics.ts";
 import { createRuntime } from "../server/runtime.ts";
@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const env = parseEnv(process.env);
   const { deps, close } = await createRuntime(env, "worker");
   const rings = runRings({
-    databaseUrl: env.databaseUrl,
+    ...backingOf(env),
     concurrency: CONCURRENCY,
     deps,
     processors,
