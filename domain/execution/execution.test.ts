@@ -31,6 +31,7 @@ function seen(over: Partial<ExecutionSnapshot> = {}): ExecutionSnapshot {
     expiresAt: inMs(3_600_000),
     silentSince: null,
     providerGone: false,
+    maintenanceUntil: null,
     ...over,
   };
 }
@@ -47,6 +48,7 @@ const snapshots: fc.Arbitrary<ExecutionSnapshot> = fc.record({
   expiresAt: when,
   silentSince: when,
   providerGone: fc.boolean(),
+  maintenanceUntil: when,
 });
 const observations: fc.Arbitrary<Observed> = fc.oneof(
   fc.constant<Observed>(ABSENT),
@@ -146,6 +148,25 @@ describe("the plan", () => {
     const silentSince = ago(UNREACHABLE_GRACE_MS);
     const plan = planExecution(seen({ status: "unreachable", silentSince }), READY, NOW);
     expect(plan).toMatchObject({ event: "graceOver", reason: "provider-lost", endedAt: silentSince });
+  });
+  test("announced maintenance is waited out, and not a moment longer", () => {
+    const silentSince = ago(3 * UNREACHABLE_GRACE_MS);
+    const out = { status: "unreachable" as const, silentSince };
+    const inside = planExecution(seen({ ...out, maintenanceUntil: inMs(1) }), READY, NOW);
+    expect(inside).toMatchObject({ act: "none", event: null, againAt: inMs(1) });
+    expect(planExecution(seen({ ...out, maintenanceUntil: NOW }), READY, NOW)).toMatchObject({ event: "graceOver" });
+    const short = planExecution(seen({ ...out, silentSince: NOW, maintenanceUntil: inMs(1) }), READY, NOW);
+    expect(short.againAt).toEqual(inMs(UNREACHABLE_GRACE_MS)); // a short window takes nothing from the grace
+  });
+  test("on a suspended provider nothing begins to run, and what waited is tried elsewhere", () => {
+    const gone = { providerGone: true, startedAt: null, expiresAt: null };
+    for (const status of ["scheduled", "starting"] as const) {
+      const plan = planExecution(seen({ ...gone, status }), READY, NOW);
+      expect(plan).toMatchObject({ act: "remove", reason: "provider-suspended" });
+      const end = { startedAt: null, desired: "run", pinned: false, attempt: 1 } as const;
+      if (!plan.event) throw new Error("it went on");
+      expect(isPlacedAgain({ ...end, status: advance(status, plan.event), reason: plan.reason })).toBe(true);
+    }
   });
   test("a stop is billed to the moment it was asked for, however long the provider takes", () => {
     const asked = ago(90_000);

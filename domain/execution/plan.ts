@@ -29,6 +29,8 @@ export interface ExecutionSnapshot {
   readonly silentSince: Date | null;
   /** true once the provider is suspended or removed: nothing new starts there */
   readonly providerGone: boolean;
+  /** end of the newest announced maintenance that touches the present silence; null where there is none */
+  readonly maintenanceUntil: Date | null;
 }
 
 export interface Plan {
@@ -65,12 +67,14 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
   switch (seen.status) {
     case "scheduled":
       if (stop) return plan("remove", "stopRequested", stopReason, stopAt);
-      if (seen.providerGone || seen.silentSince) return plan("remove", "providerLost", "provider-silent", now);
+      if (seen.providerGone) return plan("remove", "providerLost", "provider-suspended", now);
+      if (seen.silentSince) return plan("remove", "providerLost", "provider-silent", now);
       if (isOver(now, seen.createdAt, START_TIMEOUT_MS)) return plan("remove", "gaveUp", "start-timeout", now);
       return plan("apply", "applied", null, null, after(now, BUSY_AGAIN_MS));
 
     case "starting":
       if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (seen.providerGone) return plan("remove", "gaveUp", "provider-suspended", now);
       if (observed.state === "ready") return plan("none", "ready", null, null, after(now, BUSY_AGAIN_MS));
       if (observed.state === "ended") return endedPlan(observed, now);
       if (seen.silentSince) return plan("remove", "heartbeatLost", "provider-silent", now);
@@ -82,20 +86,21 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       if (observed.state === "ended") return endedPlan(observed, earliest(now, stop ? stopAt : null, seen.expiresAt));
       if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (seen.silentSince)
-        return plan("none", "heartbeatLost", null, null, after(seen.silentSince, UNREACHABLE_GRACE_MS));
+        return plan("none", "heartbeatLost", null, null, graceEnd(seen.silentSince, seen.maintenanceUntil));
       if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
       return plan("none", null, null, null, earliest(after(now, BOOK_EVERY_MS), seen.expiresAt));
 
-    case "unreachable":
+    case "unreachable": {
       if (observed.state === "ended") return endedPlan(observed, earliest(now, seen.silentSince, seen.expiresAt));
       if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (!seen.silentSince) {
         if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
         return plan("none", "heartbeatSeen", null, null, after(now, BUSY_AGAIN_MS));
       }
-      if (isOver(now, seen.silentSince, UNREACHABLE_GRACE_MS))
-        return plan("remove", "graceOver", "provider-lost", seen.silentSince);
-      return plan("none", null, null, null, earliest(after(seen.silentSince, UNREACHABLE_GRACE_MS), seen.expiresAt));
+      const graceOver = graceEnd(seen.silentSince, seen.maintenanceUntil);
+      if (now >= graceOver) return plan("remove", "graceOver", "provider-lost", seen.silentSince);
+      return plan("none", null, null, null, earliest(graceOver, seen.expiresAt));
+    }
 
     default: {
       // stopping: the end of what is billed was the wish to stop, or the last sign of life before it
@@ -106,6 +111,12 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       return plan("remove", null, null, null, after(now, BUSY_AGAIN_MS));
     }
   }
+}
+
+/** Announced maintenance is waited out; whoever rented before it was told. */
+function graceEnd(silentSince: Date, maintenanceUntil: Date | null): Date {
+  const grace = after(silentSince, UNREACHABLE_GRACE_MS);
+  return maintenanceUntil && maintenanceUntil > grace ? maintenanceUntil : grace;
 }
 
 function endedPlan(observed: Extract<Observed, { state: "ended" }>, latest: Date): Plan {

@@ -40,6 +40,11 @@ export const REASONS = {
     fault: "provider",
     remedy: "Charging ended at its last sign of life. Rent from another provider.",
   },
+  "provider-suspended": {
+    sentence: "The operators of this broker suspended the provider.",
+    fault: "provider",
+    remedy: "Nothing is charged after that. Rent from another provider.",
+  },
   "gone-from-provider": {
     sentence: "It vanished from the provider.",
     fault: "provider",

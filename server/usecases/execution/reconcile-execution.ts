@@ -1,6 +1,6 @@
 // Desired meets observed: load, decide, act, record. Safe to run twice, safe to be killed anywhere.
 
-import { type Plan, planExecution, START_TIMEOUT_MS } from "../../../domain/execution/plan.ts";
+import { type ExecutionSnapshot, type Plan, planExecution, START_TIMEOUT_MS } from "../../../domain/execution/plan.ts";
 import { isPlacedAgain } from "../../../domain/execution/replace.ts";
 import type { ExecutionSpec, Observed } from "../../../domain/execution/spec.ts";
 import { advance, isLive } from "../../../domain/execution/state.ts";
@@ -13,6 +13,7 @@ import { recordEvent } from "../../repos/events.ts";
 import { type ExecutionRow, type ExecutionSet, loadExecution, writeExecution } from "../../repos/executions.ts";
 import { heldGpuUuids, updateJob } from "../../repos/jobs.ts";
 import { bookCharge, lockBalance, releaseHold } from "../../repos/ledger.ts";
+import { windowsEndingAfter } from "../../repos/maintenance.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { lockProvider, releaseGpus } from "../../repos/providers.ts";
 import { outageSoFar } from "../job/job-view.ts";
@@ -26,7 +27,7 @@ export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): 
   if (!row) return;
   const observed = await deps.cluster.observe(id);
   const now = deps.clock.now();
-  const step = planExecution(snapshot(row), observed, now);
+  const step = planExecution(await snapshot(deps, row, now), observed, now);
   if (step.act === "apply") await deps.cluster.apply(await specOf(deps, row));
   if (step.act === "remove") await deps.cluster.remove(id);
   if (!isLive(row.execution.status)) return finishEnded(deps, row, now);
@@ -34,11 +35,18 @@ export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): 
   if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });
 }
 
-function snapshot({ execution, provider }: ExecutionRow) {
+async function snapshot(
+  { db }: ReconcileDeps,
+  { execution, provider }: ExecutionRow,
+  now: Date,
+): Promise<ExecutionSnapshot> {
+  const silentSince = provider.presence === "offline" ? (provider.offlineSince ?? execution.createdAt) : null;
+  const windows = silentSince ? await windowsEndingAfter(db, provider.id, silentSince) : [];
   return {
     ...execution,
-    silentSince: provider.presence === "offline" ? (provider.offlineSince ?? execution.createdAt) : null,
+    silentSince,
     providerGone: provider.admission !== "approved",
+    maintenanceUntil: windows.findLast(({ startsAt }) => startsAt <= now)?.endsAt ?? null,
   };
 }
 

@@ -6,15 +6,20 @@ import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
 import { priceOfHours } from "../../../domain/money/charge.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
 import type { JobView } from "../../../protocol/views.ts";
-import type { Deps } from "../../deps.ts";
+import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { writeDesire } from "../../repos/executions.ts";
 import { once } from "../../repos/idempotency.ts";
-import { lockJob, updateJob } from "../../repos/jobs.ts";
+import { findJob, lockJob, updateJob } from "../../repos/jobs.ts";
 import { addHold, lockBalance } from "../../repos/ledger.ts";
+import { standingWindows } from "../../repos/maintenance.ts";
+import { lockProviderRow, type ProviderRow } from "../../repos/providers.ts";
 import { getJob, noSuchJob } from "./get-job.ts";
 
-/** @throws AppError `conflict` unless it runs, `limit-reached` beyond 720 hours, `insufficient-funds` */
+/**
+ * @throws AppError `conflict` unless it runs and its provider goes on taking work, `limit-reached` beyond 720 hours,
+ *   `insufficient-funds`
+ */
 export async function extendJob(
   deps: Pick<Deps, "db" | "clock" | "ids" | "queue">,
   owner: Principal,
@@ -26,8 +31,11 @@ export async function extendJob(
   const attempt = { account: owner.account, operation: "extend-job", key, request: { id, hours } };
   const extended = await once(deps.db, attempt, now, async (tx): Promise<{ executionId: ExecutionId }> => {
     const balance = await lockBalance(tx, owner.account);
+    const there = await findJob(tx, owner.account, id); // its provider is locked before it is
+    if (!there) throw noSuchJob();
+    const provider = await lockProviderRow(tx, there.provider.id);
     const row = await lockJob(tx, owner.account, id);
-    if (!row) throw noSuchJob();
+    if (!row || !provider) throw noSuchJob();
     const { job, execution } = row;
     const runs = execution.status === "running" || execution.status === "unreachable";
     if (!runs || execution.desired === "stop" || !execution.expiresAt || execution.expiresAt <= now)
@@ -41,6 +49,7 @@ export async function extendJob(
         },
       );
     const expiresAt = new Date(execution.expiresAt.getTime() + hours * 3_600_000);
+    await refuseUnlessFree(tx, provider, execution.expiresAt, expiresAt);
     await updateJob(tx, id, { hours: job.hours + hours, warnedMinutes: null });
     await writeDesire(tx, execution.id, { expiresAt }, now);
     const amount = priceOfHours(job.rate, hours);
@@ -57,4 +66,22 @@ export async function extendJob(
   });
   if (extended) await deps.queue.ring("execution.reconcile", { id: extended.executionId });
   return getJob(deps, owner, id);
+}
+
+/** Hours are sold only where the machine is there to serve them. What was sold before stays. */
+async function refuseUnlessFree(tx: Tx, provider: ProviderRow, from: Date, until: Date): Promise<void> {
+  if (provider.admission !== "approved")
+    throw new AppError("conflict", `${provider.name} is no longer admitted here. Rent from another provider.`);
+  if (provider.drain === "draining")
+    throw new AppError("conflict", `${provider.name} takes no more work: its owner drains it. Rent from another one.`);
+  const window = (await standingWindows(tx, provider.id)).find(
+    ({ startsAt, endsAt }) => startsAt < until && endsAt > from,
+  );
+  if (!window) return;
+  const free = Math.floor((window.startsAt.getTime() - from.getTime()) / 3_600_000);
+  const remedy = free > 0 ? `${free} h more would end before it.` : "Rent from another provider for that time.";
+  throw new AppError(
+    "conflict",
+    `${provider.name} announced maintenance from ${window.startsAt.toISOString()} to ${window.endsAt.toISOString()}. ${remedy}`,
+  );
 }
