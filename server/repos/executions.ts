@@ -1,7 +1,7 @@
 // Executions: loaded with all that a decision needs, written under their version, claimed when due.
-import { and, eq, inArray, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import { EXECUTION_STATUSES, isLive } from "../../domain/execution/state.ts";
-import type { ExecutionId } from "../../domain/ids.ts";
+import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
 import { providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -60,6 +60,16 @@ export async function writeDesire(
     .update(executions)
     .set({ ...set, version: sql`${executions.version} + 1`, nextReconcileAt: now, reconcileAttempts: 0 })
     .where(eq(executions.id, id));
+}
+
+/** What lives on a locked provider, locked too. */
+export function liveOn(tx: Tx, providerId: ProviderId) {
+  return tx
+    .select()
+    .from(executions)
+    .where(and(eq(executions.providerId, providerId), inArray(executions.status, LIVE_STATUSES)))
+    .orderBy(asc(executions.id))
+    .for("no key update");
 }
 
 /** Backoff of an execution that stays due: 2 s doubling to 5 minutes, with jitter so that they do not march in step. */

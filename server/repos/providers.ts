@@ -97,6 +97,11 @@ export async function providerByKey(db: Db | Tx, publicKey: string): Promise<Pro
   return row ?? null;
 }
 
+export async function providerByExternalId(db: Db | Tx, externalId: string): Promise<ProviderRow | null> {
+  const [row] = await db.select().from(providers).where(eq(providers.externalId, externalId));
+  return row ?? null;
+}
+
 export function providersByIds(db: Db | Tx, ids: readonly ProviderId[]): Promise<ProviderRow[]> {
   return db
     .select()

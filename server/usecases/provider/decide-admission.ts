@@ -1,31 +1,97 @@
 // Operators admit machines, turn them away, and stop those that must not go on.
-import type { Principal } from "../../../domain/account/principal.ts";
-import type { ProviderId } from "../../../domain/ids.ts";
-import type { Deps } from "../../deps.ts";
+import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
+import type { ExecutionId, ProviderId } from "../../../domain/ids.ts";
+import { type AdmissionDecision, admissionAfter } from "../../../domain/provider/admission.ts";
+import type { Deps, Tx } from "../../deps.ts";
+import { recordEvent } from "../../repos/events.ts";
+import { liveOn, writeDesire } from "../../repos/executions.ts";
+import { recomputeOffers } from "../../repos/offers.ts";
+import { wakeLiveOn } from "../../repos/presence.ts";
+import { lockProviderRow, type ProviderRow, updateProvider } from "../../repos/providers.ts";
+import { nodeRing, noSuchProvider } from "./owned.ts";
 
 type AdmissionDeps = Pick<Deps, "db" | "clock" | "queue" | "settings">;
 
 /** Also takes back a rejection or a suspension. @throws AppError `forbidden`, `not-found`, `conflict` */
-export async function approveProvider(_deps: AdmissionDeps, _operator: Principal, _id: ProviderId): Promise<void> {
-  throw new Error("UNBUILT");
+export async function approveProvider(deps: AdmissionDeps, operator: Principal, id: ProviderId): Promise<void> {
+  await decide(deps, operator, id, "approve", "");
 }
 
 /** @throws AppError `forbidden`, `not-found`, `conflict` */
 export async function rejectProvider(
-  _deps: AdmissionDeps,
-  _operator: Principal,
-  _id: ProviderId,
-  _reason: string,
+  deps: AdmissionDeps,
+  operator: Principal,
+  id: ProviderId,
+  reason: string,
 ): Promise<void> {
-  throw new Error("UNBUILT");
+  await decide(deps, operator, id, "reject", reason);
 }
 
 /** Ends what runs there. @throws AppError `forbidden`, `not-found`, `conflict` */
 export async function suspendProvider(
-  _deps: AdmissionDeps,
-  _operator: Principal,
-  _id: ProviderId,
-  _reason: string,
+  deps: AdmissionDeps,
+  operator: Principal,
+  id: ProviderId,
+  reason: string,
 ): Promise<void> {
-  throw new Error("UNBUILT");
+  await decide(deps, operator, id, "suspend", reason);
+}
+
+type Decision = Exclude<AdmissionDecision, "remove">;
+
+const TOLD = {
+  approve: (name: string) => `${name} was admitted.`,
+  reject: (name: string) => `${name} was turned away.`,
+  suspend: (name: string) => `${name} was suspended; what ran there ends.`,
+} as const satisfies Record<Decision, (name: string) => string>;
+
+async function decide(
+  deps: AdmissionDeps,
+  operator: Principal,
+  id: ProviderId,
+  decision: Decision,
+  reason: string,
+): Promise<void> {
+  requireOperator(operator, deps.settings.operators);
+  const now = deps.clock.now();
+  const { woken, ringNode } = await deps.db.transaction(async (tx) => {
+    const provider = await lockProviderRow(tx, id);
+    if (!provider) throw noSuchProvider();
+    const admission = admissionAfter(provider.admission, decision);
+    await updateProvider(tx, id, { admission, admissionReason: reason });
+    await recordEvent(tx, {
+      subject: id,
+      code: `provider-${admission}`,
+      message: [TOLD[decision](provider.name), reason].filter(Boolean).join(" "),
+      data: { from: provider.admission, reason },
+      actor: operator.account,
+      at: now,
+    });
+    if (decision === "suspend") await endWhatRuns(tx, provider, now);
+    await recomputeOffers(tx, id);
+    return { woken: await wakeLiveOn(tx, id, now), ringNode: await nodeRing(deps, tx, id, now) };
+  });
+  await ringAll(deps, woken);
+  await ringNode();
+}
+
+/** What waits or starts is tried elsewhere by its own reconcile; what runs is stopped, and charged no further. */
+async function endWhatRuns(tx: Tx, { id, name }: ProviderRow, now: Date): Promise<void> {
+  for (const execution of await liveOn(tx, id)) {
+    const runs = execution.status === "running" || execution.status === "unreachable";
+    if (!runs || execution.desired === "stop") continue;
+    const stop = { desired: "stop", stopReason: "provider-suspended", stopRequestedAt: now } as const;
+    await writeDesire(tx, execution.id, stop, now);
+    await recordEvent(tx, {
+      subject: execution.jobId,
+      code: "stop-requested",
+      message: `The operators of this broker suspended ${name}. Billing ends here.`,
+      data: { provider_id: id, reason: "provider-suspended" },
+      at: now,
+    });
+  }
+}
+
+export async function ringAll({ queue }: Pick<Deps, "queue">, woken: readonly ExecutionId[]): Promise<void> {
+  await Promise.all(woken.map((execution) => queue.ring("execution.reconcile", { id: execution })));
 }
