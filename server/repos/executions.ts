@@ -62,8 +62,10 @@ export async function writeDesire(
     .where(eq(executions.id, id));
 }
 
+export type LiveExecution = typeof executions.$inferSelect;
+
 /** What lives on a locked provider, locked too. */
-export function liveOn(tx: Tx, providerId: ProviderId) {
+export function liveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
   return tx
     .select()
     .from(executions)

@@ -119,6 +119,20 @@ export async function updateProvider(tx: Tx, id: ProviderId, set: Partial<Omit<N
   await tx.update(providers).set(set).where(eq(providers.id, id));
 }
 
+/**
+ * Takes the number of a signed message that is no beat.
+ * @returns false where the same or a newer one was taken before: nothing changes then
+ */
+export async function takeSequence(tx: Tx, id: ProviderId, seq: number, now: Date): Promise<boolean> {
+  const first = { providerId: id, lastSeenAt: now, seq, report: [], reportedGeneration: 0, usage: {} };
+  const taken = await tx
+    .insert(providerPresence)
+    .values(first)
+    .onConflictDoUpdate({ target: providerPresence.providerId, set: { seq }, setWhere: lt(providerPresence.seq, seq) })
+    .returning({ seq: providerPresence.seq });
+  return taken.length === 1;
+}
+
 /** Offline providers whose penalty announced maintenance put off. */
 export async function owingProviders(db: Db): Promise<ProviderId[]> {
   const owing = and(
