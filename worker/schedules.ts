@@ -2,6 +2,7 @@
 import type { Deps } from "../server/deps.ts";
 import { metrics, setCounts } from "../server/metrics.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
+import { sweepMaintenance } from "../server/usecases/provider/sweep-maintenance.ts";
 import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
 import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
 import { countState } from "../server/usecases/system/count-state.ts";
@@ -23,6 +24,7 @@ function schedules(workerName: string): readonly Schedule[] {
       everyMs: 5_000,
       run: async (deps) => metrics.providersOffline.inc(await sweepSilentProviders(deps)),
     },
+    { name: "maintenance", everyMs: 5_000, run: sweepMaintenance },
     {
       name: "orphans",
       everyMs: 30_000,

@@ -47,6 +47,10 @@ export function touches(since: Date, until: Date, windows: readonly Window[]): b
   return windows.some(({ startsAt, endsAt }) => startsAt < endsAt && startsAt <= until && endsAt > since);
 }
 
+export function insideOne(windows: readonly Window[], now: Date): boolean {
+  return windows.some(({ startsAt, endsAt }) => startsAt <= now && now < endsAt);
+}
+
 /** The latest moment at which a rental of so many hours that is placed now can end. */
 export function latestEnd(now: Date, hours: number): Date {
   return new Date(now.getTime() + LONGEST_START_MS + hours * HOUR_MS);

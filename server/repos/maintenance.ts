@@ -1,5 +1,5 @@
 // Announced maintenance windows.
-import { and, asc, eq, gt, isNull } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, sql } from "drizzle-orm";
 import type { MaintenanceId, ProviderId } from "../../domain/ids.ts";
 import { effective, type Window } from "../../domain/provider/maintenance.ts";
 import { maintenanceWindows } from "../../drizzle/schema/provider.ts";
@@ -40,4 +40,18 @@ export async function findWindow(tx: Tx, providerId: ProviderId, id: Maintenance
 
 export async function closeWindow(tx: Tx, id: MaintenanceId, at: Date, cancelled: boolean): Promise<void> {
   await tx.update(maintenanceWindows).set({ closedAt: at, cancelled }).where(eq(maintenanceWindows.id, id));
+}
+
+/** Providers with a window to close, one to enter, or one they are no longer in. */
+export async function dueForMaintenance(db: Db, now: Date): Promise<ProviderId[]> {
+  const at = sql`${now.toISOString()}::timestamptz`;
+  const rows = await db.execute<{ id: ProviderId }>(sql`
+    select w.provider_id as id from maintenance_windows w join providers p on p.id = w.provider_id
+    where w.closed_at is null and w.starts_at <= ${at} and (w.ends_at <= ${at} or p.drain = 'none')
+    union
+    select p.id from providers p where p.drain = 'maintenance' and not exists (
+      select 1 from maintenance_windows w
+      where w.provider_id = p.id and w.closed_at is null and w.starts_at <= ${at} and w.ends_at > ${at})
+    order by id`);
+  return rows.map(({ id }) => id);
 }

@@ -3,6 +3,7 @@ import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { drainAfter, drainByWindows } from "../../../domain/provider/drain.ts";
+import { insideOne } from "../../../domain/provider/maintenance.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { liveOn } from "../../repos/executions.ts";
@@ -68,10 +69,7 @@ async function turn(
     throw new AppError("conflict", "This machine is inside announced maintenance. Cancel that to take work again.");
   }
   const windows = await standingWindows(tx, provider.id);
-  const drain = drainByWindows(
-    wished,
-    windows.some(({ startsAt, endsAt }) => startsAt <= now && now < endsAt),
-  );
+  const drain = drainByWindows(wished, insideOne(windows, now));
   await updateProvider(tx, provider.id, { drain });
   await recomputeOffers(tx, provider.id);
   const by = actor === null ? " Its owner asked at the machine." : "";
