@@ -268,15 +268,6 @@ export const desiredExecutions = pgTable(
   (t) => [index("desired_executions_provider").on(t.providerId)],
 );
 
-const UNIT_PRICE = "(case when gpu_model = '' then price_per_cpu_hour else price_per_gpu_hour end)";
-/** Indexes of server/repos/market.ts, which must ask in the very same words. */
-const MARKET_ORDERS = [
-  ["offers_market_price", sql.raw(UNIT_PRICE)],
-  ["offers_market_price_down", sql.raw(`(-${UNIT_PRICE})`)],
-  ["offers_market_reputation", sql`((-reputation)::bigint)`],
-  ["offers_market_vram", sql`((-vram_mb)::bigint)`],
-] as const;
-
 /** (provider, GPU model), or cores only where the model is empty. Recomputed, never incremented. */
 export const offers = pgTable(
   "offers",
@@ -312,12 +303,6 @@ export const offers = pgTable(
   (t) => [
     primaryKey({ columns: [t.providerId, t.gpuModel] }),
     index("offers_price").on(t.gpuModel, t.pricePerGpuHour, t.providerId),
-    // The market's orders, so that a page is read from where it begins. Free GPUs change with every rental: no index.
-    ...MARKET_ORDERS.map(([name, key]) =>
-      index(name)
-        .on(sql`(gpu_model = '')`, key, sql`provider_id collate "C"`, sql`gpu_model collate "C"`)
-        .where(sql`admission = 'approved'`),
-    ),
     index("offers_free").on(t.available, t.pricePerGpuHour),
     check(
       "offers_counts",

@@ -1,6 +1,17 @@
-// Searches that people keep, and the alerts they raise.
+// Searches that people keep, the alerts they raise, and what changed on the market.
 import { sql } from "drizzle-orm";
-import { bigint, boolean, index, integer, jsonb, pgTable, text, unique } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  timestamp,
+  unique,
+} from "drizzle-orm/pg-core";
 import { accounts } from "./account.ts";
 import { id, instant, micros } from "./columns.ts";
 
@@ -46,4 +57,21 @@ export const alerts = pgTable(
     index("alerts_account").on(t.account, t.id),
     index("alerts_unread").on(t.account).where(sql`read_at is null`),
   ],
+);
+
+const xid8 = customType<{ data: string; driverData: string }>({ dataType: () => "xid8" });
+
+/**
+ * Providers whose offers changed, and in which transaction: what a process that holds the market in memory has yet to
+ * see. Written by a trigger, so that no way to change an offer can forget it; kept for minutes.
+ */
+export const offerChanges = pgTable(
+  "offer_changes",
+  {
+    xid: xid8("xid").notNull().default(sql`pg_current_xact_id()`),
+    /** "*" where the whole table was emptied */
+    providerId: text("provider_id").notNull(),
+    at: timestamp("at", { withTimezone: true, precision: 3 }).notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [index("offer_changes_xid").on(t.xid)],
 );
