@@ -2,6 +2,8 @@
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { ExecutionSpec, Observed } from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
+import type { Marks } from "../domain/node/marks.ts";
+import type { JoinRequest, SeenNode } from "../domain/node/seen.ts";
 import type { LoginTypedData } from "../protocol/operations/account.ts";
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
@@ -39,9 +41,39 @@ export interface Cluster {
   list(): Promise<readonly { readonly id: ExecutionId; readonly observed: Observed }[]>;
 }
 
-/** The cluster's nodes, apart from what runs on them: joining, marks, leaving. */
-// biome-ignore lint/suspicious/noEmptyInterface: UNBUILT, the node adapter fills it
-export interface Nodes {}
+/** What a machine is told beside its token. */
+export interface JoinTarget {
+  /** host:port of the API server, as joining machines reach it */
+  readonly apiServer: string;
+  /** `sha256:` and the hexadecimal digest of the cluster CA's public key */
+  readonly caHash: string;
+}
+
+/** What changed in the cluster, as far as a watch tells; `anything` after what it may have missed. */
+export type NodeChange =
+  | { readonly kind: "node"; readonly name: string }
+  | { readonly kind: "request"; readonly tokenId: string }
+  | { readonly kind: "anything" };
+
+/** The cluster's nodes, apart from what runs on them: joining, marks, leaving. Everything may be done twice. */
+export interface Nodes {
+  /** Publishes `cluster-info`, and the rights of those who join, where they are absent. */
+  prepare(): Promise<JoinTarget>;
+  /** @param token kubeadm's, both halves */
+  issueToken(token: string, nodeName: string, expiresAt: Date): Promise<void>;
+  revokeToken(tokenId: string): Promise<void>;
+  /** Certificate requests made with a token of ours; those of one token, or of all. */
+  requests(tokenId?: string): Promise<readonly JoinRequest[]>;
+  approve(request: string): Promise<void>;
+  refuse(request: string, why: string): Promise<void>;
+  /** @returns null only where the API server says that there is none */
+  find(name: string): Promise<SeenNode | null>;
+  list(): Promise<readonly SeenNode[]>;
+  /** Makes the node carry the marks and no others of ours. @returns false where it is gone or another one by now */
+  mark(name: string, uid: string, marks: Marks): Promise<boolean>;
+  /** Tells of changes until the signal fires; it resumes by itself and never throws. */
+  watch(onChange: (change: NodeChange) => void, signal: AbortSignal): Promise<void>;
+}
 
 /** Encrypts what must not be read from a database dump. */
 export interface SecretBox {

@@ -1,0 +1,86 @@
+// The API server: clients that give up in time, try again where that may help, and say what went wrong.
+import {
+  ApiException,
+  CertificatesV1Api,
+  CoreV1Api,
+  createConfiguration,
+  IsomorphicFetchHttpLibrary,
+  KubeConfig,
+  PatchStrategy,
+  RbacAuthorizationV1Api,
+  ServerConfiguration,
+  setHeaderOptions,
+  VersionApi,
+  wrapHttpLibrary,
+} from "@kubernetes/client-node";
+import pRetry from "p-retry";
+
+const TIMEOUT_MS = 10_000;
+const RETRIES = 4;
+const MAY_PASS = [408, 429, 500, 502, 503, 504];
+
+/** Bodies of patches are JSON merge patches: null takes a key away. */
+export const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+
+/** @param path of a kubeconfig; null inside the cluster itself */
+export function openConfig(path: string | null): KubeConfig {
+  const config = new KubeConfig();
+  if (path === null) config.loadFromCluster();
+  else config.loadFromFile(path);
+  return config;
+}
+
+export type Api = ReturnType<typeof openApi>;
+
+export function openApi(config: KubeConfig) {
+  const cluster = config.getCurrentCluster();
+  if (!cluster) throw new Error("the kubeconfig names no current cluster");
+  const http = new IsomorphicFetchHttpLibrary();
+  const configuration = createConfiguration({
+    baseServer: new ServerConfiguration(cluster.server, {}),
+    authMethods: { default: config },
+    httpApi: wrapHttpLibrary({
+      send(request) {
+        request.setSignal(AbortSignal.timeout(TIMEOUT_MS));
+        return http.send(request).toPromise();
+      },
+    }),
+  });
+  return {
+    config,
+    cluster,
+    core: new CoreV1Api(configuration),
+    certificates: new CertificatesV1Api(configuration),
+    rbac: new RbacAuthorizationV1Api(configuration),
+    version: new VersionApi(configuration),
+  };
+}
+
+/** @returns the status of a refusal; null for anything else, such as a server that does not answer */
+export function codeOf(error: unknown): number | null {
+  return error instanceof ApiException ? error.code : null;
+}
+
+/** Tries again, with growing pauses, where the server is busy or away for a moment. */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  return pRetry(ask, {
+    retries: RETRIES,
+    minTimeout: 200,
+    maxTimeout: 2_000,
+    randomize: true,
+    shouldRetry: ({ error }) => {
+      const code = codeOf(error);
+      return code === null || MAY_PASS.includes(code);
+    },
+  });
+}
+
+/** @returns null where there is no such thing */
+export async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
+  try {
+    return await patiently(ask);
+  } catch (error) {
+    if (codeOf(error) === 404) return null;
+    throw error;
+  }
+}
