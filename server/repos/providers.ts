@@ -167,7 +167,7 @@ const STATUS_IS = {
 } as const satisfies Record<ProviderStatus, SQL | undefined>;
 
 /** One row a provider, with its last beat and its GPU offers. */
-function shown(db: Db | Tx, where: SQL | undefined, limit: number) {
+export function shown(db: Db | Tx, where: SQL | undefined, limit: number) {
   const models = db
     .select({
       providerId: offers.providerId,
