@@ -50,6 +50,36 @@ export const metrics = {
     labelNames: ["ring"],
     registers,
   }),
+  streamConsumed: new Counter({
+    name: "berth_stream_consumed_total",
+    help: "Entries of a stream that came to their end, taken or refused",
+    labelNames: ["stream"],
+    registers,
+  }),
+  streamRefused: new Counter({
+    name: "berth_stream_refused_total",
+    help: "Entries that can never be taken, by reason; each is parked",
+    labelNames: ["stream", "reason"],
+    registers,
+  }),
+  streamClaimed: new Counter({
+    name: "berth_stream_claimed_total",
+    help: "Entries taken over from a consumer that left them undecided",
+    labelNames: ["stream"],
+    registers,
+  }),
+  streamPending: new Gauge({
+    name: "berth_stream_pending",
+    help: "Entries that were read and not yet acknowledged",
+    labelNames: ["stream"],
+    registers,
+  }),
+  streamLag: new Gauge({
+    name: "berth_stream_lag",
+    help: "Entries that nobody has read yet",
+    labelNames: ["stream"],
+    registers,
+  }),
   sweepCorrections: new Counter({
     name: "berth_sweep_corrections_total",
     help: "What a sweep had to put right",
