@@ -45,7 +45,7 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
   const { query, refused } = parse(written);
   const [{ offers, next_cursor: next, facets }, figures] = await Promise.all([
     searchOffers(deps(), query),
-    marketFigures(deps(), query.gpu ?? null),
+    marketFigures(deps(), query.gpu ?? []),
   ]);
   const now = deps().clock.now().toISOString();
   const filtered = Object.keys(written).some(isMarketFilter);

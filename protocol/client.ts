@@ -66,8 +66,8 @@ async function send(options: ClientOptions, name: OperationName, input: AnyInput
   if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
   if (input.idempotencyKey !== undefined) headers.set("idempotency-key", input.idempotencyKey);
   if (input.body !== undefined) headers.set("content-type", "application/json");
-  const url = new URL(filled(pathOf(name), textsOf(input.params)), options.baseUrl);
-  for (const [key, value] of Object.entries(textsOf(input.query))) url.searchParams.set(key, value);
+  const url = new URL(filled(pathOf(name), Object.fromEntries(pairsOf(input.params))), options.baseUrl);
+  for (const [key, value] of pairsOf(input.query)) url.searchParams.append(key, value);
   const response = await (options.fetch ?? fetch)(url, {
     method: operation.method,
     headers,
@@ -82,12 +82,15 @@ function filled(path: string, params: Readonly<Record<string, string>>): string 
   return path.replaceAll(/:([a-z_]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
 }
 
-/** Parameters and queries are text on the wire. */
-function textsOf(part: unknown): Record<string, string> {
-  const pairs = Object.entries(typeof part === "object" && part !== null ? part : {});
-  return Object.fromEntries(
-    pairs.filter(([, value]) => value !== undefined).map(([key, value]) => [key, String(value)]),
-  );
+/** Parameters and queries are text on the wire; a list is its name repeated. */
+function pairsOf(part: unknown): [string, string][] {
+  const pairs: [string, unknown][] = Object.entries(typeof part === "object" && part !== null ? part : {});
+  return pairs
+    .flatMap(([key, value]) =>
+      Array.isArray(value) ? value.map((one: unknown) => [key, one] as const) : [[key, value] as const],
+    )
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => [key, String(value)]);
 }
 
 async function problemErrorOf(response: Response): Promise<ProblemError> {

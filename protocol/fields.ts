@@ -49,6 +49,19 @@ export function queryInt(min: number, max: number) {
     .pipe(z.number().min(min).max(max));
 }
 
+/** A parameter that may be repeated in a query string: any of its values. */
+export function queryList<S extends z.ZodType>(value: S, max: number) {
+  return z.array(value).min(1).max(max);
+}
+
+/** The names of a query that may be repeated. */
+export function listNames(query: z.ZodType): ReadonlySet<string> {
+  if (!(query instanceof z.ZodObject)) return new Set();
+  const isList = (field: unknown): boolean =>
+    field instanceof z.ZodArray || (field instanceof z.ZodOptional && isList(field.unwrap()));
+  return new Set(Object.keys(query.shape).filter((name) => isList(query.shape[name])));
+}
+
 export const Cursor = z
   .string()
   .max(400)

@@ -104,6 +104,8 @@ function parametersOf(schema: Json, place: "path" | "query"): Json[] {
     name,
     in: place,
     required: required.includes(name),
+    // Lists are repeated: gpu=A&gpu=B.
+    ...(isList(property) ? { style: "form", explode: true } : {}),
     schema: property,
   }));
 }
@@ -116,6 +118,10 @@ export function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
 
 function propertiesOf(schema: Json): Json {
   return typeof schema.properties === "object" && schema.properties !== null ? { ...schema.properties } : {};
+}
+
+function isList(property: unknown): boolean {
+  return typeof property === "object" && property !== null && "type" in property && property.type === "array";
 }
 
 function isEmpty(schema: Json): boolean {

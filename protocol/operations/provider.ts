@@ -1,30 +1,66 @@
 // The market and the machines behind it.
 import { z } from "zod";
-import { PROVIDER_STATUSES } from "../../domain/provider/state.ts";
+import { MARKET_SORTS } from "../../domain/placement/facets.ts";
+import { PROVIDER_STATUSES, RUNTIMES } from "../../domain/provider/state.ts";
 import { Enrol, Heartbeat, HeartbeatAnswer } from "../agent.ts";
-import { idField, Micros, Page, queryInt, Time, text } from "../fields.ts";
+import { idField, Micros, Page, queryInt, queryList, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { AvailabilityView, ProviderView, SearchView } from "../views.ts";
 
-export const SORTS = ["price", "-price", "reputation", "gpus", "vram"] as const;
-export type Sort = (typeof SORTS)[number];
+const MAX_VALUES = 32;
+const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
-export const SearchQuery = z.strictObject({
-  gpu: text(80).optional(),
-  min_vram_mb: queryInt(0, 4_194_304).optional(),
-  min_gpus: queryInt(0, 64).optional(),
-  min_cpu: queryInt(0, 4096).optional(),
-  /** MB */
-  min_ram: queryInt(0, 268_435_456).optional(),
-  /** GB */
-  min_disk: queryInt(0, 16_777_216).optional(),
-  max_price: Micros.optional(),
-  region: text(32).optional(),
-  min_reputation: queryInt(0, 1000).optional(),
-  status: z.enum(PROVIDER_STATUSES).optional(),
-  sort: z.enum(SORTS).optional(),
-  ...Page,
-});
+const vramMb = queryInt(0, 4_194_304).optional();
+const gpus = queryInt(0, 64).optional();
+const cores = queryInt(0, 4096).optional();
+/** MB */
+const ram = queryInt(0, 268_435_456).optional();
+/** GB */
+const disk = queryInt(0, 16_777_216).optional();
+const price = Micros.optional();
+const reputation = queryInt(0, 1000).optional();
+
+/** Lists are repeated parameters: `gpu=A&gpu=B` is either. `not_` keeps values away. */
+export const SearchQuery = z
+  .strictObject({
+    gpu: queryList(text(80), MAX_VALUES).optional(),
+    not_gpu: queryList(text(80), MAX_VALUES).optional(),
+    ...{ min_vram_mb: vramMb, max_vram_mb: vramMb },
+    /** that are free */
+    ...{ min_gpus: gpus, max_gpus: gpus },
+    ...{ min_total_gpus: gpus, max_total_gpus: gpus },
+    ...{ min_cpu: cores, max_cpu: cores, min_ram: ram, max_ram: ram, min_disk: disk, max_disk: disk },
+    /** per GPU hour, or core hour where there are cores only */
+    ...{ min_price: price, max_price: price },
+    region: queryList(text(32), MAX_VALUES).optional(),
+    not_region: queryList(text(32), MAX_VALUES).optional(),
+    ...{ min_reputation: reputation, max_reputation: reputation },
+    status: queryList(z.enum(PROVIDER_STATUSES), MAX_VALUES).optional(),
+    runtime: queryList(z.enum(RUNTIMES), MAX_VALUES).optional(),
+    provider: queryList(idField("prov"), MAX_VALUES).optional(),
+    ...{ declared: Flag.optional(), sandboxed: Flag.optional() },
+    /** no announced maintenance begins before */
+    hours: queryInt(1, 720).optional(),
+    sort: z.enum(MARKET_SORTS).optional(),
+    ...Page,
+  })
+  .check(({ value, issues }) => {
+    for (const [least, most] of RANGES) {
+      const [min, max] = [value[least], value[most]];
+      if (min === undefined || max === undefined || min <= max) continue;
+      issues.push({ code: "custom", path: [least], message: `is more than ${most}`, input: value });
+    }
+  });
+const RANGES = [
+  ["min_vram_mb", "max_vram_mb"],
+  ["min_gpus", "max_gpus"],
+  ["min_total_gpus", "max_total_gpus"],
+  ["min_cpu", "max_cpu"],
+  ["min_ram", "max_ram"],
+  ["min_disk", "max_disk"],
+  ["min_price", "max_price"],
+  ["min_reputation", "max_reputation"],
+] as const;
 export type SearchQuery = z.infer<typeof SearchQuery>;
 
 export const providerOperations = {

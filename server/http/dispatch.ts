@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type Principal, requireScope } from "../../domain/account/principal.ts";
 import { AppError } from "../../domain/errors.ts";
+import { listNames } from "../../protocol/fields.ts";
 import { openApi } from "../../protocol/openapi.ts";
 import type { Access, OperationShape } from "../../protocol/operation.ts";
 import { type OperationName, operations } from "../../protocol/operations.ts";
@@ -184,7 +185,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       principal: who?.principal ?? null,
       token: who?.token ?? null,
       params: parseWith(operation.params, rawParams),
-      query: parseWith(operation.query, parseQuery(request.target)),
+      query: parseWith(operation.query, parseQuery(request.target, listNames(operation.query))),
       body: parseWith(operation.body, body),
       idempotencyKey: operation.idempotent ? idempotencyKeyOf(request) : null,
       lastEventId: stream ? lastEventIdOf(request) : null,

@@ -64,13 +64,14 @@ function refuseOtherMedia(headers: IncomingHttpHeaders): void {
 
 /**
  * @param target path and query, as sent
- * @throws AppError `bad-request` for malformed percent-encoding and a name that is given twice
+ * @param lists names that may be repeated: their values come as an array, a single one too
+ * @throws AppError `bad-request` for malformed percent-encoding and any other name that is given twice
  */
-export function parseQuery(target: string): Record<string, string> {
+export function parseQuery(target: string, lists: ReadonlySet<string>): Record<string, string | string[]> {
   const start = target.indexOf("?");
   const text = start < 0 ? "" : target.slice(start + 1);
   if (text.length > MAX_QUERY_CHARACTERS) throw new AppError("bad-request", "The query is too long.");
-  const query = new Map<string, string>();
+  const query = new Map<string, string[]>();
   for (const pair of text.split("&").filter(Boolean)) {
     const [name, value] = [
       pair.split("=", 1)[0] ?? "",
@@ -78,10 +79,12 @@ export function parseQuery(target: string): Record<string, string> {
     ].map(decoded);
     if (name === undefined || value === undefined || name === "__proto__")
       throw new AppError("bad-request", "The query is not well percent-encoded.");
-    if (query.has(name)) throw refused([{ field: shortened(name), message: "is given twice" }]);
-    query.set(name, value);
+    const before = query.get(name);
+    if (before && !lists.has(name)) throw refused([{ field: shortened(name), message: "is given twice" }]);
+    if (before) before.push(value);
+    else query.set(name, [value]);
   }
-  return Object.fromEntries(query);
+  return Object.fromEntries([...query].map(([name, values]) => [name, lists.has(name) ? values : (values[0] ?? "")]));
 }
 
 function decoded(text: string): string | undefined {

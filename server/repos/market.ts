@@ -1,91 +1,89 @@
-// The market: offers of approved providers, filtered and paged by the database just as domain/placement/facets does.
-import { and, eq, gte, lte, ne, type SQL, sql } from "drizzle-orm";
-import type { MarketFilterName, MarketFilters } from "../../domain/placement/facets.ts";
-import type { ProviderStatus } from "../../domain/provider/state.ts";
+// The offers of approved providers: all of them, and those of providers that changed since a point that the database named.
+import { and, eq, lt, ne, sql } from "drizzle-orm";
+import type { MarketOffer } from "../../domain/placement/facets.ts";
+import { providerStatus } from "../../domain/provider/state.ts";
 import { offers } from "../../drizzle/schema/provider.ts";
+import { offerChanges } from "../../drizzle/schema/search.ts";
 import type { Db } from "../deps.ts";
 
 export type OfferRow = typeof offers.$inferSelect;
-export const MARKET_SORTS = ["price", "-price", "reputation", "gpus", "vram"] as const;
-export type MarketSort = (typeof MARKET_SORTS)[number];
 
-/** Where a page ended: the sort key as text, and what tells equal keys apart. */
-export interface MarketPlace {
-  readonly coresOnly: boolean;
-  readonly key: string;
-  readonly providerId: string;
-  readonly gpuModel: string;
+const APPROVED = eq(offers.admission, "approved");
+
+export function toMarketOffer(row: OfferRow): MarketOffer {
+  const { admission, presence, drain, gpuModel, available: _, ...same } = row;
+  return { ...same, gpuModel: gpuModel || null, status: providerStatus(admission, presence, drain) };
 }
 
-// In words, not as a parameter: only then is a partial index known to serve every plan.
-const APPROVED = sql`${offers.admission} = 'approved'`;
-const UNIT_PRICE = sql`(case when ${offers.gpuModel} = '' then ${offers.pricePerCpuHour} else ${offers.pricePerGpuHour} end)`;
-
-/** Every sort as one number that grows along the list. */
-const KEYS = {
-  price: UNIT_PRICE,
-  "-price": sql`(-${UNIT_PRICE})`,
-  reputation: sql`(-${offers.reputation})::bigint`,
-  gpus: sql`(-${offers.freeGpus})::bigint`,
-  vram: sql`(-${offers.vramMb})::bigint`,
-} as const satisfies Record<MarketSort, SQL>;
-
-/** `providerStatus` of an approved provider as a condition. Others are not on the market. */
-function statusIs(status: ProviderStatus): SQL {
-  switch (status) {
-    case "approved":
-      return eq(offers.presence, "unseen");
-    case "joined":
-      return eq(offers.presence, "joined");
-    case "available":
-      return and(eq(offers.presence, "online"), eq(offers.drain, "none")) ?? sql`false`;
-    case "draining":
-      return and(eq(offers.presence, "online"), ne(offers.drain, "none")) ?? sql`false`;
-    case "offline":
-      return eq(offers.presence, "offline");
-    default:
-      return sql`false`;
-  }
+/** A point in the order of commits: what was visible then, as PostgreSQL writes it. */
+export async function marketMoment(db: Db): Promise<string> {
+  const [row] = await db.execute<{ moment: string }>(sql`select pg_current_snapshot()::text as moment`);
+  return row?.moment ?? "";
 }
 
-/** The rules of domain/placement/facets.ts as conditions; a test holds the two together. */
-function conditions(asked: MarketFilters): Record<MarketFilterName, SQL | undefined> {
-  return {
-    gpu: asked.gpu === undefined ? undefined : and(eq(offers.gpuModel, asked.gpu), ne(offers.gpuModel, "")),
-    min_vram_mb: asked.min_vram_mb === undefined ? undefined : gte(offers.vramMb, asked.min_vram_mb),
-    min_gpus: asked.min_gpus === undefined ? undefined : gte(offers.freeGpus, asked.min_gpus),
-    min_cpu: asked.min_cpu === undefined ? undefined : gte(offers.freeCpuCores, asked.min_cpu),
-    min_ram: asked.min_ram === undefined ? undefined : gte(offers.freeMemoryGb, Math.ceil(asked.min_ram / 1024)),
-    min_disk: asked.min_disk === undefined ? undefined : gte(offers.freeDiskGb, asked.min_disk),
-    max_price: asked.max_price === undefined ? undefined : lte(UNIT_PRICE, sql`${asked.max_price.toString()}::bigint`),
-    region: asked.region === undefined ? undefined : eq(offers.region, asked.region),
-    min_reputation: asked.min_reputation === undefined ? undefined : gte(offers.reputation, asked.min_reputation),
-    status: asked.status === undefined ? undefined : statusIs(asked.status),
-  };
-}
-
-/** One page. Offers with GPUs come first, then the sort's key, then the provider and the model. */
-export function marketPage(
+/** Offers in the order of their key, beginning after one of them. */
+export async function offersAfter(
   db: Db,
-  asked: MarketFilters,
-  page: { readonly sort: MarketSort; readonly after: MarketPlace | null; readonly limit: number },
-): Promise<{ row: OfferRow; key: string }[]> {
-  const { sort, after, limit } = page;
-  const place = sql`(${offers.gpuModel} = ''), ${KEYS[sort]}, ${offers.providerId} collate "C", ${offers.gpuModel} collate "C"`;
+  after: Pick<OfferRow, "providerId" | "gpuModel"> | null,
+  limit: number,
+): Promise<OfferRow[]> {
   const beyond = after
-    ? sql`(${place}) > (${after.coresOnly}::boolean, ${after.key}::bigint, ${after.providerId}::text, ${after.gpuModel}::text)`
+    ? sql`(${offers.providerId}, ${offers.gpuModel}) > (${after.providerId}, ${after.gpuModel})`
     : undefined;
-  return db
-    .select({ row: offers, key: sql<string>`${KEYS[sort]}::text` })
-    .from(offers)
-    .where(and(APPROVED, ...Object.values(conditions(asked)), beyond))
-    .orderBy(place)
-    .limit(limit);
+  return db.select().from(offers).where(and(APPROVED, beyond)).orderBy(offers.providerId, offers.gpuModel).limit(limit);
 }
 
-/** All offers on the market. */
-export function wholeMarket(db: Db): Promise<OfferRow[]> {
-  return db.select().from(offers).where(APPROVED);
+export interface MarketChanges {
+  /** the point up to which these are all changes */
+  readonly moment: string;
+  /** providers whose offers changed, with all that they offer now; those without any are gone */
+  readonly changed: ReadonlyMap<string, readonly OfferRow[]>;
+  /** the table was emptied: nothing that was known counts */
+  readonly emptied: boolean;
+}
+
+/**
+ * What was committed after a point, in one statement and so of one moment. The database remembers changes for
+ * KEPT_CHANGES_MS; a point that is older has no answer here.
+ */
+export async function marketChanges(db: Db, since: string): Promise<MarketChanges> {
+  const changes = db.$with("changes").as(
+    db
+      .selectDistinct({ providerId: offerChanges.providerId })
+      .from(offerChanges)
+      .where(
+        sql`${offerChanges.xid} >= pg_snapshot_xmin(${since}::pg_snapshot)
+          and not pg_visible_in_snapshot(${offerChanges.xid}, ${since}::pg_snapshot)`,
+      ),
+  );
+  const rows = await db
+    .with(changes)
+    .select({
+      moment: sql<string>`pg_current_snapshot()::text`,
+      providerId: sql<string | null>`${changes.providerId}`,
+      row: offers,
+    })
+    .from(sql`(select 1) as always`)
+    .leftJoin(changes, sql`true`)
+    .leftJoin(offers, and(eq(sql`${offers.providerId}`, changes.providerId), APPROVED));
+  const changed = new Map<string, OfferRow[]>();
+  for (const { providerId, row } of rows) {
+    if (providerId === null) continue;
+    const own = changed.get(providerId) ?? [];
+    if (row) own.push(row);
+    changed.set(providerId, own);
+  }
+  return { moment: rows[0]?.moment ?? since, changed, emptied: rows.some(({ providerId }) => providerId === "*") };
+}
+
+/** How long a change is remembered, at least. */
+export const KEPT_CHANGES_MS = 600_000;
+
+/** By the database's own clock, which wrote them. @returns how many were forgotten */
+export async function forgetOldChanges(db: Db): Promise<number> {
+  const before = sql`now() - make_interval(secs => ${KEPT_CHANGES_MS / 1000})`;
+  const gone = await db.delete(offerChanges).where(lt(offerChanges.at, before));
+  return gone.count;
 }
 
 /** Offers with GPUs, of one model or of all. */
