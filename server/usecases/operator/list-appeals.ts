@@ -1,20 +1,71 @@
-// Appeals: those without an answer first, oldest first.
-import type { Principal } from "../../../domain/account/principal.ts";
+// Appeals: those without an answer first, oldest first; then the answered ones, newest first.
+import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
+import { AppError } from "../../../domain/errors.ts";
+import { answerDue } from "../../../domain/provider/reputation.ts";
 import type { AppealView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { openCursor, sealCursor } from "../../repos/cursor.ts";
+import { type AppealWithEvent, answeredAppeals, findAppealWithEvent, openAppeals } from "../../repos/operator.ts";
+
+const DEFAULT_LIMIT = 20;
 
 type AppealDeps = Pick<Deps, "db" | "settings">;
+/** Which of the two parts a page ended in, and at which appeal. */
+type Key = `${"open" | "answered"}.${number}`;
 
-/** @throws AppError `forbidden` */
+const isKey = (text: string): text is Key => /^(open|answered)\.\d{1,15}$/.test(text);
+
+/** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listAppeals(
-  _deps: AppealDeps,
-  _operator: Principal,
-  _query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
+  { db, settings }: AppealDeps,
+  operator: Principal,
+  query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
 ): Promise<{ appeals: AppealView[]; count: number; next_cursor: string | null }> {
-  throw new Error("UNBUILT");
+  requireOperator(operator, settings.operators);
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  const [part, at] = (openCursor(query.cursor, isKey) ?? "open.0").split(".");
+  const open = part === "open" ? await openAppeals(db, Number(at), limit + 1) : [];
+  const room = limit + 1 - open.length;
+  const answered = room > 0 ? await answeredAppeals(db, part === "answered" ? Number(at) : null, room) : [];
+  const rows = [...open, ...answered];
+  const shown = rows.slice(0, limit);
+  return {
+    appeals: shown.map(toAppealView),
+    count: shown.length,
+    next_cursor: rows.length > limit ? cursorAfter(shown.at(-1)) : null,
+  };
 }
 
-/** @throws AppError `forbidden`, `not-found` */
-export async function getAppeal(_deps: AppealDeps, _operator: Principal, _appealId: number): Promise<AppealView> {
-  throw new Error("UNBUILT");
+function cursorAfter(last: AppealWithEvent | undefined): string | null {
+  return last ? sealCursor(`${last.appeal.decision === null ? "open" : "answered"}.${last.appeal.id}`) : null;
+}
+
+/** @throws AppError `forbidden`, `missing-scope`, `not-found` */
+export async function getAppeal(
+  { db, settings }: AppealDeps,
+  operator: Principal,
+  appealId: number,
+): Promise<AppealView> {
+  requireOperator(operator, settings.operators);
+  const row = await findAppealWithEvent(db, appealId);
+  if (!row) throw new AppError("not-found", "There is no such appeal.");
+  return toAppealView(row);
+}
+
+function toAppealView({ appeal, event, providerName }: AppealWithEvent): AppealView {
+  return {
+    id: appeal.id,
+    provider_id: appeal.providerId,
+    provider_name: providerName,
+    delta: event.delta,
+    reason: event.reason,
+    event_at: event.at.toISOString(),
+    text: appeal.text,
+    at: appeal.at.toISOString(),
+    due_at: answerDue(appeal.at).toISOString(),
+    decision: appeal.decision,
+    reply: appeal.reply,
+    decided_at: appeal.decidedAt?.toISOString() ?? null,
+    decided_by: appeal.decidedBy,
+  };
 }

@@ -1,13 +1,19 @@
-// Who decided what, newest first.
-import type { Principal } from "../../../domain/account/principal.ts";
+// Who decided what, newest first: every event that carries the account that took the decision.
+import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import type { ProviderEventView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { openNumberCursor } from "../../repos/cursor.ts";
+import { decidedEvents } from "../../repos/operator.ts";
+import { DEFAULT_EVENTS, toEventPage } from "./told.ts";
 
-/** @throws AppError `forbidden` */
+/** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listAudit(
-  _deps: Pick<Deps, "db" | "settings">,
-  _operator: Principal,
-  _query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
+  { db, settings }: Pick<Deps, "db" | "settings">,
+  operator: Principal,
+  query: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
 ): Promise<{ events: ProviderEventView[]; count: number; next_cursor: string | null }> {
-  throw new Error("UNBUILT");
+  requireOperator(operator, settings.operators);
+  const limit = query.limit ?? DEFAULT_EVENTS;
+  const page = { beforeId: openNumberCursor(query.cursor), limit: limit + 1 };
+  return toEventPage(await decidedEvents(db, page), limit);
 }

@@ -1,18 +1,25 @@
 // What went wrong with providers, newest first.
-import type { Principal } from "../../../domain/account/principal.ts";
+import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
+import { INCIDENT_CODES } from "../../../domain/provider/incidents.ts";
 import type { ProviderEventView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { openNumberCursor } from "../../repos/cursor.ts";
+import { eventsByCode } from "../../repos/operator.ts";
+import { DEFAULT_EVENTS, toEventPage } from "./told.ts";
 
-/** @throws AppError `forbidden` */
+/** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listIncidents(
-  _deps: Pick<Deps, "db" | "settings">,
-  _operator: Principal,
-  _query: {
+  { db, settings }: Pick<Deps, "db" | "settings">,
+  operator: Principal,
+  query: {
     readonly limit?: number | undefined;
     readonly cursor?: string | undefined;
     readonly provider_id?: ProviderId | undefined;
   },
 ): Promise<{ events: ProviderEventView[]; count: number; next_cursor: string | null }> {
-  throw new Error("UNBUILT");
+  requireOperator(operator, settings.operators);
+  const limit = query.limit ?? DEFAULT_EVENTS;
+  const page = { beforeId: openNumberCursor(query.cursor), limit: limit + 1 };
+  return toEventPage(await eventsByCode(db, INCIDENT_CODES, query.provider_id ?? null, page), limit);
 }

@@ -1,17 +1,31 @@
 // Providers as operators judge them.
-import type { Principal } from "../../../domain/account/principal.ts";
-import type { ProviderId } from "../../../domain/ids.ts";
-import type { Admission } from "../../../domain/provider/state.ts";
+import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
+import { AppError } from "../../../domain/errors.ts";
+import { isId, type ProviderId } from "../../../domain/ids.ts";
+import { INCIDENT_CODES, INCIDENT_WINDOW_MS } from "../../../domain/provider/incidents.ts";
+import { ADMISSIONS, type Admission } from "../../../domain/provider/state.ts";
 import type { OperatorProviderView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { openCursor, sealCursor } from "../../repos/cursor.ts";
+import {
+  countAdmissions,
+  countEventsOf,
+  countLiveExecutions,
+  providersForOperator,
+  sharersOf,
+} from "../../repos/operator.ts";
+import { findShownProvider, type ShownProvider } from "../../repos/providers.ts";
+import { toProviderView } from "../provider/provider-view.ts";
+
+const DEFAULT_LIMIT = 20;
 
 type OperatorDeps = Pick<Deps, "db" | "clock" | "settings">;
 
-/** @throws AppError `forbidden` */
+/** Five queries, however many are shown. @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listProvidersForOperator(
-  _deps: OperatorDeps,
-  _operator: Principal,
-  _query: {
+  deps: OperatorDeps,
+  operator: Principal,
+  query: {
     readonly limit?: number | undefined;
     readonly cursor?: string | undefined;
     readonly admission?: Admission | undefined;
@@ -23,14 +37,58 @@ export async function listProvidersForOperator(
   next_cursor: string | null;
   admissions: Record<string, number>;
 }> {
-  throw new Error("UNBUILT");
+  requireOperator(operator, deps.settings.operators);
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  const filter = {
+    admission: query.admission ?? null,
+    search: query.search ?? null,
+    beforeId: openCursor(query.cursor, (text): text is ProviderId => isId("prov", text)),
+    limit: limit + 1,
+  };
+  const [rows, admissions] = await Promise.all([providersForOperator(deps.db, filter), countAdmissions(deps.db)]);
+  const providers = await withBeside(deps, rows.slice(0, limit));
+  const last = providers.at(-1);
+  return {
+    providers,
+    count: providers.length,
+    next_cursor: rows.length > limit && last ? sealCursor(last.id) : null,
+    admissions: Object.fromEntries(ADMISSIONS.map((admission) => [admission, admissions.get(admission) ?? 0])),
+  };
 }
 
-/** @throws AppError `forbidden`, `not-found` */
+/** @throws AppError `forbidden`, `missing-scope`, `not-found` */
 export async function getProviderForOperator(
-  _deps: OperatorDeps,
-  _operator: Principal,
-  _id: ProviderId,
+  deps: OperatorDeps,
+  operator: Principal,
+  id: ProviderId,
 ): Promise<OperatorProviderView> {
-  throw new Error("UNBUILT");
+  requireOperator(operator, deps.settings.operators);
+  const row = await findShownProvider(deps.db, id);
+  const [view] = await withBeside(deps, row ? [row] : []);
+  if (!view) throw new AppError("not-found", "There is no such provider.");
+  return view;
+}
+
+async function withBeside(
+  { db, clock }: OperatorDeps,
+  rows: readonly ShownProvider[],
+): Promise<OperatorProviderView[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ provider }) => provider.id);
+  const since = new Date(clock.now().getTime() - INCIDENT_WINDOW_MS);
+  const [live, incidents, sharers] = await Promise.all([
+    countLiveExecutions(db, ids),
+    countEventsOf(db, ids, INCIDENT_CODES, since),
+    sharersOf(db, ids),
+  ]);
+  return rows.map((row) => {
+    const { id, admission, admissionReason, drain, presence, host, hostname } = row.provider;
+    return {
+      ...toProviderView(row),
+      ...{ admission, admission_reason: admissionReason, drain, presence, host, hostname },
+      live_executions: live.get(id) ?? 0,
+      incidents: incidents.get(id) ?? 0,
+      shares_gpus_with: sharers.get(id) ?? [],
+    };
+  });
 }
