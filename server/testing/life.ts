@@ -57,8 +57,8 @@ export async function lifeWorld() {
     },
     /** Time passes while some web listens; those who beat are heard in every step. */
     async listen(ms: number, beating: readonly ProviderId[] = []) {
-      for (let passed = 0; passed < ms; passed += 5_000) {
-        world.pass(Math.min(5_000, ms - passed));
+      for (let left = ms; left > 0; left -= 10_000) {
+        world.pass(Math.min(10_000, left));
         await stampListening(deps);
         for (const id of beating) await world.beat(id);
       }
