@@ -7,6 +7,7 @@ import { metrics, registry } from "../server/metrics.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { processors } from "./processors.ts";
 import { startSchedules } from "./schedules.ts";
+import { startStreams } from "./streams.ts";
 
 const CONCURRENCY = 16;
 
@@ -24,7 +25,9 @@ async function main(): Promise<void> {
       if (outcome === "failed") metrics.ringsFailed.inc({ ring });
     },
   });
-  const schedules = startSchedules(deps, `${hostname()}:${process.pid}`);
+  const name = `${hostname()}:${process.pid}`;
+  const schedules = startSchedules(deps, name);
+  const streams = env.redisUrl === null ? null : startStreams(deps, { redisUrl: env.redisUrl, name });
   const server = env.metricsPort === null ? null : serveMetrics(env.metricsPort, env.bindHost);
   deps.log.info({ pid: process.pid }, "the worker runs");
 
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
     stopping = true;
     deps.log.info({ signal }, "the worker stops: no more rings, what runs is finished");
     server?.close();
+    await streams?.close();
     await schedules.stop();
     await rings.close();
     await close();
