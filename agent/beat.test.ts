@@ -9,7 +9,9 @@ import type { ExecutionId } from "../domain/ids.ts";
 import { type ExecutionReport, Heartbeat, signedText } from "../protocol/agent.ts";
 import { startBeating } from "./beat.ts";
 import { createBrokerClient } from "./broker-client.ts";
+import type { Machine } from "./detect.ts";
 import { type Identity, openIdentity } from "./identity.ts";
+import type { MachineWatch } from "./machine-watch.ts";
 import { until } from "./processes.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import { openSequence } from "./sequence.ts";
@@ -70,10 +72,10 @@ async function fakeBroker(port = 0) {
   };
 }
 
-const wanted = (ids: readonly string[], generation = 1) =>
+const wanted = (ids: readonly string[], generation = 1, change: object = {}) =>
   JSON.stringify({
-    now: new Date().toISOString(),
-    generation,
+    ...{ now: new Date().toISOString(), status: "available", notices: [], join: null, generation },
+    ...change,
     executions: ids.map((id) => ({
       ...{
         id,
@@ -91,6 +93,8 @@ const wanted = (ids: readonly string[], generation = 1) =>
 /** Executions that are nothing but their report. */
 function fakeRuntime() {
   const reports = new Map<string, ExecutionReport>();
+  /** Milliseconds that each execution was given, by this machine's clock. */
+  const spans = new Map<string, number>();
   let news = () => {};
   const set = (report: ExecutionReport) => {
     reports.set(report.id, report);
@@ -99,7 +103,8 @@ function fakeRuntime() {
   const runtime: Runtime = {
     sandboxed: true,
     list: () => [...reports.values()],
-    apply: async ({ id }) => {
+    apply: async ({ id, deadline }, brokerAheadMs) => {
+      spans.set(id, Date.parse(deadline) - brokerAheadMs - Date.now());
       if (!reports.has(id)) set({ id, state: "starting" });
     },
     remove: async (id: ExecutionId) => {
@@ -112,34 +117,46 @@ function fakeRuntime() {
     },
     close: () => {},
   };
-  return { runtime, set, reports };
+  return { runtime, set, reports, spans };
 }
 
-async function beating(port: number, dir = mkdtempSync(join(tmpdir(), "berth-beat-"))) {
+const MACHINE: Machine = {
+  ...{ hostname: "h", os: "o", architecture: "a", cpu_model: "c", cpu_cores: 1, memory_mb: 1, disk_gb: 1, gpus: [] },
+  ...{ runtime: "process", sandboxed: true },
+};
+
+interface World {
+  readonly dir?: string;
+  readonly machine?: MachineWatch;
+  readonly now?: () => Date;
+  readonly waitSeconds?: number;
+  readonly marginMs?: number;
+}
+
+async function beating(port: number, world: World = {}) {
+  const { dir = mkdtempSync(join(tmpdir(), "berth-beat-")), now, waitSeconds = 25, marginMs } = world;
   const identity: Identity = await openIdentity(dir);
-  const { runtime, set, reports } = fakeRuntime();
+  const { runtime, set, reports, spans } = fakeRuntime();
+  const lines: { readonly level: string; readonly message: string; readonly fields: unknown }[] = [];
+  const logger = (level: string) => (fields: unknown, message?: string) =>
+    void lines.push({ level, message: message ?? "", fields });
+  const answers: string[] = [];
   const beats = startBeating({
-    ...{ broker: createBrokerClient(`http://127.0.0.1:${port}`, identity), providerId: PROVIDER, runtime },
-    machine: {
-      ...{
-        hostname: "h",
-        os: "o",
-        architecture: "a",
-        cpu_model: "c",
-        cpu_cores: 1,
-        memory_mb: 1,
-        disk_gb: 1,
-        gpus: [],
-      },
-      ...{ runtime: "process", sandboxed: true },
+    ...{
+      broker: createBrokerClient(`http://127.0.0.1:${port}`, identity, now, marginMs),
+      providerId: PROVIDER,
+      runtime,
     },
+    machine: world.machine ?? { current: () => MACHINE, look: async () => {}, onChange: () => {} },
     usage: async () => ({ cpu_percent: 0, memory_used_mb: 0, gpus: [] }),
     sequence: await openSequence(dir),
-    log: { info() {}, warn() {}, error() {} },
+    log: { info: logger("info"), warn: logger("warn"), error: logger("error") },
     backoff: { trouble: { firstMs: 1, capMs: 50 }, refused: { firstMs: 1, capMs: 50 } },
+    watcher: { beating() {}, answered: ({ status }) => void answers.push(status), failed() {} },
+    waitSeconds,
   });
   ends.push(() => beats.stop());
-  return { beats, set, reports, identity, dir };
+  return { beats, set, reports, spans, identity, dir, lines, answers };
 }
 
 test("a beat is signed over what was sent, query included, and asks to be held for 25 seconds", async () => {
@@ -231,6 +248,6 @@ test("the number grows over a restart of the agent", async () => {
   const { beats, dir } = await beating(broker.port);
   const before = (await broker.next()).body.seq;
   await beats.stop();
-  await beating(broker.port, dir);
+  await beating(broker.port, { dir });
   expect((await broker.next()).body.seq).toBeGreaterThan(before);
 });

@@ -1,12 +1,24 @@
 // Requests to the broker: plain enrolment, and signed heartbeats. Every failure is one BrokerError with what to do next.
 import { createHash } from "node:crypto";
-import type { z } from "zod";
+import { z } from "zod";
 import type { ProviderId } from "../domain/ids.ts";
-import { type Enrol, type Heartbeat, HeartbeatAnswer, SIGNATURE_HEADERS, signedText } from "../protocol/agent.ts";
+import {
+  type AgentDrain,
+  type Enrol,
+  type Heartbeat,
+  HeartbeatAnswer,
+  SIGNATURE_HEADERS,
+  signedText,
+} from "../protocol/agent.ts";
 import { type Identity, parseEnrolment } from "./identity.ts";
 
 const MAX_ANSWER_BYTES = 8 << 20;
+/** Over the wait that was asked for: then the broker counts as gone. */
 const MARGIN_MS = 10_000;
+/** A later broker may say more than this agent understands. */
+const Answer = z.object(HeartbeatAnswer.shape);
+const Drained = z.object({ draining: z.boolean(), live_executions: z.int().min(0) });
+const Problem = z.object({ code: z.string(), detail: z.string().optional() });
 
 export class BrokerError extends Error {
   /**
@@ -18,6 +30,8 @@ export class BrokerError extends Error {
     readonly status: number | undefined,
     readonly retryAfterMs: number | undefined,
     cause?: unknown,
+    /** Problem code of the refusal, where the answer is one. */
+    readonly code?: string,
   ) {
     super(message, { cause });
     this.name = "BrokerError";
@@ -32,12 +46,14 @@ export interface BrokerClient {
   enrol(body: z.infer<typeof Enrol>): Promise<ProviderId>;
   /** @param waitSeconds how long the broker may hold the answer back */
   beat(providerId: ProviderId, beat: Heartbeat, waitSeconds: number, signal: AbortSignal): Promise<HeartbeatAnswer>;
+  drain(providerId: ProviderId, wish: z.infer<typeof AgentDrain>): Promise<z.infer<typeof Drained>>;
 }
 
 export function createBrokerClient(
   broker: string,
   identity: Identity,
   now: () => Date = () => new Date(),
+  marginMs = MARGIN_MS,
 ): BrokerClient {
   async function post(path: string, body: string, headers: Record<string, string>, signal: AbortSignal) {
     let response: Response;
@@ -57,13 +73,24 @@ export function createBrokerClient(
     if (!response.ok) {
       const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
       const retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined;
-      throw new BrokerError(
-        `the broker answered ${response.status}: ${text.slice(0, 300)}`,
-        response.status,
-        retryAfterMs,
-      );
+      const problem = problemOf(text);
+      const said = problem ? `${problem.code}: ${problem.detail ?? ""}` : oneLine(text.slice(0, 1000));
+      const message = `the broker answered ${response.status}: ${said.slice(0, 300)}`;
+      throw new BrokerError(message, response.status, retryAfterMs, undefined, problem?.code);
     }
     return text;
+  }
+
+  function postSigned(path: string, message: { readonly seq: number }, signal: AbortSignal): Promise<string> {
+    const body = JSON.stringify(message);
+    const time = now().toISOString();
+    const bodyHash = createHash("sha256").update(body).digest("hex");
+    const headers = {
+      [SIGNATURE_HEADERS.time]: time,
+      [SIGNATURE_HEADERS.sequence]: String(message.seq),
+      [SIGNATURE_HEADERS.signature]: identity.sign(signedText("POST", path, time, message.seq, bodyHash)),
+    };
+    return post(path, body, headers, signal);
   }
 
   return {
@@ -73,26 +100,40 @@ export function createBrokerClient(
     },
     async beat(providerId, beat, waitSeconds, signal) {
       const path = `/api/v1/providers/${providerId}/heartbeat?wait=${waitSeconds}`;
-      const body = JSON.stringify(beat);
-      const time = now().toISOString();
-      const bodyHash = createHash("sha256").update(body).digest("hex");
-      const headers = {
-        [SIGNATURE_HEADERS.time]: time,
-        [SIGNATURE_HEADERS.sequence]: String(beat.seq),
-        [SIGNATURE_HEADERS.signature]: identity.sign(signedText("POST", path, time, beat.seq, bodyHash)),
-      };
-      const patience = AbortSignal.timeout(waitSeconds * 1000 + MARGIN_MS);
-      const text = await post(path, body, headers, AbortSignal.any([signal, patience]));
-      return understand(text, (answer) => HeartbeatAnswer.parse(answer));
+      const patience = AbortSignal.timeout(waitSeconds * 1000 + marginMs);
+      const text = await postSigned(path, beat, AbortSignal.any([signal, patience]));
+      return understand(text, (answer) => Answer.parse(answer));
+    },
+    async drain(providerId, wish) {
+      const path = `/api/v1/providers/${providerId}/agent-drain`;
+      const text = await postSigned(path, wish, AbortSignal.timeout(30_000));
+      return understand(text, (answer) => Drained.parse(answer));
     },
   };
+}
+
+function problemOf(text: string): z.infer<typeof Problem> | undefined {
+  try {
+    return Problem.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
 }
 
 function understand<T>(text: string, parse: (answer: unknown) => T): T {
   try {
     return parse(JSON.parse(text));
   } catch (error) {
-    throw new BrokerError(`the broker's answer is not understood: ${text.slice(0, 120)}`, undefined, undefined, error);
+    throw new BrokerError(
+      `the broker's answer is not understood: ${oneLine(text.slice(0, 200)).slice(0, 120)}`,
+      undefined,
+      undefined,
+      error,
+    );
   }
 }
 

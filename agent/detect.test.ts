@@ -59,11 +59,6 @@ test("an odd name is kept whole, and cut where the wire ends", () => {
   expect(GpuReport.safeParse(long[0]).success).toBe(true);
 });
 
-test("a card cut by MIG counts as one, and a MIG device that is listed counts as itself", () => {
-  const text = `0, NVIDIA A100-SXM4-40GB, ${UUID}, 40960, 535.54.03, 00000000:07:00.0\n1, NVIDIA A100-SXM4-40GB MIG 3g.20gb, MIG-2f1c7f5e-1b0b-5c3f-8b8e-6f8f1d6f0c11, 19968, 535.54.03, 00000000:07:00.0\n`;
-  expect(parseNvidiaSmi(text).map((gpu) => gpu.uuid)).toEqual([UUID, "MIG-2f1c7f5e-1b0b-5c3f-8b8e-6f8f1d6f0c11"]);
-});
-
 test("declared GPUs are marked so and keep their UUIDs over restarts, apart from other machines'", () => {
   const declared = parseDeclaredGpus("2x NVIDIA GeForce RTX 4090:24576, NVIDIA L4:23034");
   const gpus = declaredGpus(declared, "seed");
@@ -98,9 +93,20 @@ test("the system's name is read with and without quotes", () => {
 
 test("what is declared about the machine wins over what is found", async () => {
   const config = {
-    ...{ broker: "http://127.0.0.1:1", name: "a", region: "b", host: "c", runtime: "process" as const },
+    ...{
+      broker: "http://127.0.0.1:1",
+      name: "a",
+      region: "b",
+      host: "c",
+      runtime: "process" as const,
+      join: "manual" as const,
+    },
     ...{ price_per_gpu_hour: "1.000000", price_per_cpu_hour: "1.000000", declared_gpus: parseDeclaredGpus("1x L4:1") },
     ...{ declared_cpus: 3, declared_memory_gb: 2, declared_disk_gb: 7 },
   };
-  expect(await detectMachine(config, "/", "seed", true)).toMatchObject({ cpu_cores: 3, memory_mb: 2048, disk_gb: 7 });
+  expect(await detectMachine(config, "/", { seed: "seed", sandboxed: true })).toMatchObject({
+    cpu_cores: 3,
+    memory_mb: 2048,
+    disk_gb: 7,
+  });
 });

@@ -39,7 +39,8 @@ async function broker() {
   const answer = (response: ServerResponse) => {
     held.delete(response);
     const executions = world.wanted ? [execution] : [];
-    response.end(JSON.stringify({ now: new Date().toISOString(), generation: 1, executions }));
+    const said = { now: new Date().toISOString(), status: "available", notices: [], join: null };
+    response.end(JSON.stringify({ ...said, generation: 1, executions }));
   };
   const server = createServer((request, response) => {
     let raw = "";

@@ -91,7 +91,9 @@ test("flags win over what is stored, and a wrong one is named", () => {
     ...stored,
     broker: "http://127.0.0.1:2",
   });
-  expect(() => resolveConfig({ ...flags, price_per_gpu_hour: "0.39" }, undefined, "x")).toThrow("--price-per-gpu-hour");
+  expect(() => resolveConfig({ ...flags, price_per_gpu_hour: "0.3890001" }, undefined, "x")).toThrow(
+    "--price-per-gpu-hour",
+  );
   expect(() => resolveConfig({ ...flags, declared_cpus: 0 }, undefined, "x")).toThrow("--declare-cpus");
   expect(() => resolveConfig({}, undefined, "x")).toThrow(ConfigError);
 });

@@ -4,13 +4,20 @@ import { ConfigError } from "./config.ts";
 import { readJson, writeJson } from "./files.ts";
 import { identify, isAlive, ProcessIdentity } from "./processes.ts";
 
+const pidPath = (dataDir: string) => join(dataDir, "agent.pid");
+
+/** @returns the pid of the living agent that holds the directory */
+export async function agentOn(dataDir: string): Promise<number | undefined> {
+  const holder = await readJson(pidPath(dataDir), ProcessIdentity).catch(() => undefined);
+  return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
 /** Throws where another living agent holds the directory. What a dead one left is taken over. */
 export async function takeDataDir(dataDir: string): Promise<void> {
-  const path = join(dataDir, "agent.pid");
-  const holder = await readJson(path, ProcessIdentity).catch(() => undefined);
-  if (holder && holder.pid !== process.pid && isAlive(holder)) {
-    throw new ConfigError(`an agent already runs on ${dataDir} (pid ${holder.pid})`);
+  const holder = await agentOn(dataDir);
+  if (holder !== undefined && holder !== process.pid) {
+    throw new ConfigError(`an agent already runs on ${dataDir} (pid ${holder})`);
   }
   const self = identify(process.pid);
-  if (self) await writeJson(path, self);
+  if (self) await writeJson(pidPath(dataDir), self);
 }

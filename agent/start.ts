@@ -6,48 +6,56 @@ import type { ProviderId } from "../domain/ids.ts";
 import { AGENT_VERSION, startBeating } from "./beat.ts";
 import { BrokerError, createBrokerClient } from "./broker-client.ts";
 import { type AgentConfig, ConfigError, type ConfigFlags, readConfig, resolveConfig, writeConfig } from "./config.ts";
-import { detectMachine } from "./detect.ts";
+import { detectMachine, type Machine } from "./detect.ts";
 import { type Identity, openIdentity, readProviderId, writeProviderId } from "./identity.ts";
+import { createAutoJoin } from "./join.ts";
 import type { Log } from "./log.ts";
+import { watchMachine } from "./machine-watch.ts";
 import { backoffMs, rest } from "./pace.ts";
+import type { Paths } from "./paths.ts";
 import { takeDataDir } from "./run-lock.ts";
-import { openProcessRuntime } from "./runtimes/process/process-runtime.ts";
-import { whyNoSandbox } from "./runtimes/process/sandbox.ts";
+import { findRuntime, type Offered } from "./runtimes/registry.ts";
 import { openSequence } from "./sequence.ts";
+import { createStatusWriter } from "./status-file.ts";
 import { createUsageMeter } from "./usage.ts";
 
 const ENROL_BACKOFF = { firstMs: 500, capMs: 30_000 };
 
 export interface EnrolWish {
-  readonly dataDir: string;
+  readonly paths: Paths;
   readonly token: string;
   readonly flags: ConfigFlags;
 }
 
-/** Enrols once; a machine that has an identity here keeps it. @returns the provider's id */
-export async function enrol({ dataDir, token, flags }: EnrolWish, log: Log, signal: AbortSignal): Promise<ProviderId> {
+export interface Enrolled {
+  readonly providerId: ProviderId;
+  /** What was told to the broker; undefined where the machine was enrolled before. */
+  readonly told: { readonly config: AgentConfig; readonly machine: Machine } | undefined;
+}
+
+/** Enrols once; a machine that has an identity here keeps it. */
+export async function enrol({ paths, token, flags }: EnrolWish, log: Log, signal: AbortSignal): Promise<Enrolled> {
+  const { dataDir } = paths;
   const known = await readProviderId(dataDir);
-  if (known) {
-    log.info({ provider: known }, "already enrolled");
-    return known;
-  }
+  if (known) return { providerId: known, told: undefined };
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const config = resolveConfig(flags, await readConfig(dataDir), os.hostname());
+  const config = resolveConfig(flags, await readConfig(paths), os.hostname());
+  const { whyNoSandbox } = await findRuntime(config.runtime);
   const identity = await openIdentity(dataDir);
-  const why = await whyNoSandbox();
-  const machine = await detectMachine(config, dataDir, identity.publicKey, why === undefined);
+  const given = { seed: identity.publicKey, sandboxed: whyNoSandbox === undefined };
+  const machine = await detectMachine(config, dataDir, given);
   const { broker, name, region, host, price_per_gpu_hour, price_per_cpu_hour } = config;
   const body = {
     ...{ token, public_key: identity.publicKey, name, region, host, price_per_gpu_hour, price_per_cpu_hour },
     ...{ agent_version: AGENT_VERSION, machine },
   };
-  await writeConfig(dataDir, config);
+  await writeConfig(paths, config);
   for (let attempt = 0; ; attempt++) {
     try {
       const providerId = await createBrokerClient(broker, identity).enrol(body);
       await writeProviderId(dataDir, providerId);
       log.info({ provider: providerId, gpus: machine.gpus.length }, "enrolled");
-      return providerId;
+      return { providerId, told: { config, machine } };
     } catch (error) {
       if (!(error instanceof BrokerError) || error.refused || signal.aborted) throw error;
       const delayMs = Math.max(100, error.retryAfterMs ?? 0, backoffMs(ENROL_BACKOFF, attempt, Math.random()));
@@ -58,7 +66,7 @@ export async function enrol({ dataDir, token, flags }: EnrolWish, log: Log, sign
 }
 
 export interface ServeWish {
-  readonly dataDir: string;
+  readonly paths: Paths;
   readonly token: string | undefined;
   readonly flags: ConfigFlags;
   /** End what runs when the agent ends, and say so at the next start: for demos. */
@@ -69,52 +77,74 @@ export interface ServeWish {
 
 /** Serves until `signal` is aborted. Executions keep running unless the wish says otherwise. */
 export async function serve(wish: ServeWish, log: Log, signal: AbortSignal): Promise<void> {
-  const { dataDir, flags } = wish;
+  const { paths, flags } = wish;
+  const { dataDir } = paths;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await takeDataDir(dataDir);
   const providerId = (await readProviderId(dataDir)) ?? (await enrolFirst(wish, log, signal));
-  const stored = await readConfig(dataDir);
-  if (!stored) throw new ConfigError(`${dataDir} has an identity but no agent.json: enrol again in an empty directory`);
+  const stored = await readConfig(paths);
+  if (!stored)
+    throw new ConfigError(`${dataDir} has an identity, but there is no ${paths.config}: \`install\` writes one`);
   // What was enrolled is what is served; only the broker's address may change under a machine that keeps its identity.
   const config = resolveConfig({ broker: flags.broker }, stored, os.hostname());
-  if (config.broker !== stored.broker) await writeConfig(dataDir, config);
+  if (config.broker !== stored.broker) await writeConfig(paths, config);
   const identity = await openIdentity(dataDir);
-  const why = await whyNoSandbox();
-  if (why !== undefined)
+  const runtime = await findRuntime(config.runtime);
+  if (runtime.whyNoSandbox !== undefined) {
+    const why = runtime.whyNoSandbox;
     log.warn({ why }, "no sandbox: executions run with a private home and a clean environment only");
-  await run(wish, config, identity, providerId, why === undefined, log, signal);
+  }
+  await run(wish, config, identity, providerId, runtime, log, signal);
 }
 
 async function run(
-  { dataDir, stopExecutionsOnExit, supervisor }: ServeWish,
+  { paths: { dataDir }, stopExecutionsOnExit, supervisor }: ServeWish,
   config: AgentConfig,
   identity: Identity,
   providerId: ProviderId,
-  sandboxed: boolean,
+  offered: Offered,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const machine = await detectMachine(config, dataDir, identity.publicKey, sandboxed);
+  const given = { seed: identity.publicKey, sandboxed: offered.whyNoSandbox === undefined };
+  const machine = await watchMachine((before) => detectMachine(config, dataDir, given, before), log);
+  const lookAgain = () => void machine.look();
+  process.on("SIGHUP", lookAgain);
   const root = join(dataDir, "executions");
-  const runtime = await openProcessRuntime({ root, publicHost: config.host, sandboxed, supervisor, log });
+  const runtime = await offered.open({ root, publicHost: config.host, supervisor, log });
+  const { name, broker } = config;
+  const base = { version: AGENT_VERSION, provider_id: providerId, name, broker, runtime: config.runtime };
+  const status = createStatusWriter(dataDir, base, log);
+  const autoJoin = config.runtime === "kubernetes" && config.join === "automatic" ? createAutoJoin(log) : undefined;
   const beats = startBeating({
     broker: createBrokerClient(config.broker, identity),
-    usage: createUsageMeter(machine.gpus.some((gpu) => !gpu.declared)),
+    usage: createUsageMeter(() => machine.current().gpus),
     sequence: await openSequence(dataDir),
+    watcher: {
+      ...status,
+      answered(answer, at) {
+        status.answered(answer, at);
+        if (answer.join) autoJoin?.(answer.join);
+      },
+    },
     ...{ providerId, runtime, machine, log },
   });
-  log.info({ provider: providerId, broker: config.broker, sandboxed, executions: runtime.list().length }, "serving");
+  const executions = runtime.list().length;
+  log.info({ provider: providerId, broker: config.broker, sandboxed: given.sandboxed, executions }, "serving");
   await untilAborted(signal);
+  process.off("SIGHUP", lookAgain);
+  machine.close();
   await beats.stop();
   if (stopExecutionsOnExit) await runtime.stopAll("demo-stopped", "The demo was stopped.");
   runtime.close();
+  await status.settle();
   log.info({ left_running: !stopExecutionsOnExit }, "stopped");
 }
 
-async function enrolFirst({ dataDir, token, flags }: ServeWish, log: Log, signal: AbortSignal): Promise<ProviderId> {
+async function enrolFirst({ paths, token, flags }: ServeWish, log: Log, signal: AbortSignal): Promise<ProviderId> {
   if (token === undefined)
-    throw new ConfigError(`${dataDir} holds no enrolled machine: give --broker and --token once`);
-  return enrol({ dataDir, token, flags }, log, signal);
+    throw new ConfigError(`${paths.dataDir} holds no enrolled machine: give --broker and --token once`);
+  return (await enrol({ paths, token, flags }, log, signal)).providerId;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
-// Builds what runs: Next's pages, and web, worker, agent (and cli, where it is) as one file each in dist/.
+// Builds what runs: Next's pages, and web, worker, agent (and cli, where it is) as one file each in dist/. The agent's
+// file runs on a bare Node; beside it lies the `process` runtime, which needs this repository's node_modules.
 // Each part remembers a hash of its sources, so that building what did not change costs nothing.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -7,7 +8,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -19,8 +20,8 @@ interface Part {
   readonly entry: string;
   /** Files and folders whose content decides whether to build again. */
   readonly sources: readonly string[];
-  /** What a finished build leaves; missing means build again. */
-  readonly output: string;
+  /** What a finished build leaves; any of it missing means build again. */
+  readonly outputs: readonly string[];
   build(signal?: AbortSignal): Promise<void>;
 }
 
@@ -30,13 +31,13 @@ const CONTROL_PLANE = [...COMMON, "server", "drizzle"];
 const PARTS: readonly Part[] = [
   bundle("web", "web/main.ts", [...CONTROL_PLANE, "web", "components"]),
   bundle("worker", "worker/main.ts", [...CONTROL_PLANE, "worker"]),
-  bundle("agent", "agent/main.ts", [...COMMON, "agent"]),
+  agent(),
   bundle("cli", "cli/main.ts", [...COMMON, "cli"]),
   {
     name: "pages",
     entry: "app/layout.tsx",
     sources: [...CONTROL_PLANE, "app", "components", "public", "next.config.ts", "postcss.config.mjs"],
-    output: join(ROOT, ".next/BUILD_ID"),
+    outputs: [join(ROOT, ".next/BUILD_ID")],
     build: async (signal) => {
       const next = join(ROOT, "node_modules/next/dist/bin/next");
       await rm(join(ROOT, ".next/BUILD_ID"), { force: true });
@@ -50,28 +51,60 @@ const PARTS: readonly Part[] = [
   },
 ];
 
+/** What every part is built with. */
+const NODE: BuildOptions = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  logLevel: "silent",
+};
+
 function bundle(name: string, entry: string, sources: readonly string[]): Part {
   const output = join(DIST, `${name}.mjs`);
   return {
     name,
     entry,
     sources,
-    output,
+    outputs: [output],
     build: async () => {
-      await build({
-        absWorkingDir: ROOT,
-        entryPoints: [entry],
-        outfile: output,
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node20",
-        packages: "external",
-        sourcemap: true,
-        logLevel: "silent",
-      });
+      await build({ ...NODE, entryPoints: [entry], outfile: output, packages: "external" });
     },
   };
+}
+
+/** What bundled CommonJS packages expect to find around them. */
+const COMMONJS = `#!/usr/bin/env node
+import { createRequire as berthRequire } from "node:module";
+const require = berthRequire(import.meta.url);
+const __dirname = import.meta.dirname ?? new URL(".", import.meta.url).pathname;`;
+
+/** The runtime is loaded when it is wanted, from the file beside the agent. */
+const PROCESS_RUNTIME: Plugin = {
+  name: "process-runtime",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/process\/entry\.ts$/ }, () => ({ path: "./agent-process.mjs", external: true }));
+  },
+};
+
+function agent(): Part {
+  return {
+    name: "agent",
+    entry: "agent/main.ts",
+    sources: [...COMMON, "agent"],
+    outputs: ["agent.mjs", "agent-process.mjs"].map((name) => join(DIST, name)),
+    build: () => buildAgent(DIST),
+  };
+}
+
+/** Writes agent.mjs, which needs nothing but Node, and agent-process.mjs, which needs node_modules, into a directory. */
+export async function buildAgent(into: string): Promise<void> {
+  const alone: BuildOptions = { ...NODE, banner: { js: COMMONJS }, plugins: [PROCESS_RUNTIME], minifySyntax: true };
+  await build({ ...alone, entryPoints: ["agent/main.ts"], outfile: join(into, "agent.mjs") });
+  const entryPoints = ["agent/runtimes/process/entry.ts"];
+  await build({ ...NODE, entryPoints, outfile: join(into, "agent-process.mjs"), packages: "external" });
 }
 
 export interface BuildReport {
@@ -100,7 +133,7 @@ export async function buildChanged(tell: (sentence: string) => void, signal?: Ab
     }
     const stamp = join(DIST, `.${part.name}.sources`);
     const hash = await hashOf(part.sources);
-    if (existsSync(part.output) && (await readFile(stamp, "utf8").catch(() => "")) === hash) {
+    if (part.outputs.every(existsSync) && (await readFile(stamp, "utf8").catch(() => "")) === hash) {
       unchanged.push(part.name);
       continue;
     }

@@ -10,7 +10,7 @@ export interface Runtime {
   list(): ExecutionReport[];
   /**
    * Starts what is missing; of one that exists a new deadline, keys and variables are taken over. Never runs an id twice.
-   * @param brokerAheadMs how far the broker's clock, in which the deadline is given, runs ahead of this machine's
+   * @param brokerAheadMs what to take off the deadline to have it in this machine's clock of this moment
    */
   apply(spec: ExecutionSpec, brokerAheadMs: number): Promise<void>;
   /** Stops and forgets. Until the last process is gone the execution stays in `list`. */

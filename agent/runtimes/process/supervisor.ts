@@ -103,12 +103,22 @@ async function openRoom(dir: string, { spec, sandboxed }: Order): Promise<Room> 
   return startSandbox({ home, system, hostname: spec.id.replaceAll("_", "-"), gpuUuids: spec.gpuUuids });
 }
 
-/** Resolves a while after the deadline, read anew each time, or when the execution's directory was taken away. */
+/**
+ * Resolves a while after the deadline, or when the execution's directory was taken away. The order is read anew each
+ * time; what is left of an order is counted on the monotonic clock from when it was first read, so that setting the
+ * machine's clock ends nothing.
+ */
 async function pastDeadline(dir: string, signal: AbortSignal): Promise<End> {
+  let read = { deadline: "", brokerAheadMs: 0, endsAtMs: 0 };
   for (;;) {
     const order = await readOrder(dir).catch(() => undefined);
     if (!order) return ended("killed", "The directory of the execution is gone.", null, new Date());
-    const leftMs = Date.parse(order.spec.deadline) - order.brokerAheadMs + PAST_DEADLINE_MS - Date.now();
+    const { deadline } = order.spec;
+    if (deadline !== read.deadline || order.brokerAheadMs !== read.brokerAheadMs) {
+      const leftMs = Date.parse(deadline) - order.brokerAheadMs - Date.now();
+      read = { deadline, brokerAheadMs: order.brokerAheadMs, endsAtMs: performance.now() + leftMs + PAST_DEADLINE_MS };
+    }
+    const leftMs = read.endsAtMs - performance.now();
     if (leftMs <= 0) return ended("deadline", "The rental is over and the broker did not end it.", null, new Date());
     await rest(Math.min(leftMs, LOOK_AGAIN_MS), signal);
     if (signal.aborted) return new Promise(() => undefined);
