@@ -8,6 +8,7 @@ import { createRuntime } from "../server/runtime.ts";
 import { processors } from "./processors.ts";
 import { startSchedules } from "./schedules.ts";
 import { startStreams } from "./streams.ts";
+import { startWatchers } from "./watchers.ts";
 
 const CONCURRENCY = 16;
 
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   const name = `${hostname()}:${process.pid}`;
   const schedules = startSchedules(deps, name);
   const streams = env.redisUrl === null ? null : startStreams(deps, { redisUrl: env.redisUrl, name });
+  const watchers = startWatchers(deps, env.databaseUrl);
   const server = env.metricsPort === null ? null : serveMetrics(env.metricsPort, env.bindHost);
   deps.log.info({ pid: process.pid }, "the worker runs");
 
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
     deps.log.info({ signal }, "the worker stops: no more rings, what runs is finished");
     server?.close();
     await streams?.close();
+    await watchers.stop();
     await schedules.stop();
     await rings.close();
     await close();

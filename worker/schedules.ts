@@ -1,10 +1,14 @@
 // The periodic catch-up of one worker. Each line is one sweep; several workers at once do no harm.
 import type { Deps } from "../server/deps.ts";
-import { metrics, setCounts } from "../server/metrics.ts";
+import { metrics, setCounts, setTotals } from "../server/metrics.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
+import { compareNodes, sweepDueNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
+import { recordSamples } from "../server/usecases/provider/record-samples.ts";
 import { sweepMaintenance } from "../server/usecases/provider/sweep-maintenance.ts";
 import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
 import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
+import { checkSavedSearches } from "../server/usecases/search/check-saved-searches.ts";
+import { eventCounter } from "../server/usecases/system/count-events.ts";
 import { countState } from "../server/usecases/system/count-state.ts";
 import { forgetOldRows } from "../server/usecases/system/forget-old-rows.ts";
 import { stampWorker } from "../server/usecases/system/stamp-worker.ts";
@@ -15,9 +19,11 @@ interface Schedule {
   readonly run: (deps: Deps) => Promise<unknown>;
 }
 
-function schedules(workerName: string): readonly Schedule[] {
+function schedules(deps: Deps, workerName: string): readonly Schedule[] {
+  const countEvents = eventCounter();
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
+    ...(deps.nodes ? [{ name: "due nodes", everyMs: 1_000, run: sweepDueNodes }] : []),
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
     {
       name: "silence",
@@ -25,6 +31,9 @@ function schedules(workerName: string): readonly Schedule[] {
       run: async (deps) => metrics.providersOffline.inc(await sweepSilentProviders(deps)),
     },
     { name: "maintenance", everyMs: 5_000, run: sweepMaintenance },
+    { name: "saved searches", everyMs: 30_000, run: checkSavedSearches },
+    // More often than the minute that it writes once, so that no minute is skipped by a rhythm that drifts.
+    { name: "samples", everyMs: 20_000, run: recordSamples },
     {
       name: "orphans",
       everyMs: 30_000,
@@ -32,6 +41,16 @@ function schedules(workerName: string): readonly Schedule[] {
         const { orphans, unsettled } = await sweepOrphans(deps);
         metrics.sweepCorrections.inc({ kind: "orphan" }, orphans);
         metrics.sweepCorrections.inc({ kind: "unsettled" }, unsettled);
+      },
+    },
+    { name: "nodes-due", everyMs: 1_000, run: sweepDueNodes },
+    {
+      name: "nodes",
+      everyMs: 30_000,
+      run: async (deps) => {
+        const { woken, refused } = await compareNodes(deps);
+        metrics.sweepCorrections.inc({ kind: "node" }, woken);
+        metrics.sweepCorrections.inc({ kind: "certificate-request" }, refused);
       },
     },
     {
@@ -43,10 +62,24 @@ function schedules(workerName: string): readonly Schedule[] {
       name: "count",
       everyMs: 15_000,
       run: async (deps) => {
-        const { jobs, providers, gpus } = await countState(deps);
+        const { jobs, providers, gpus, pending, lag } = await countState(deps);
         setCounts(metrics.jobs, "status", jobs);
         setCounts(metrics.nodes, "status", providers);
         setCounts(metrics.gpus, "state", gpus);
+        metrics.providersPending.set(pending.count);
+        metrics.oldestPending.set(pending.oldestSeconds);
+        setCounts(metrics.sweepLag, "kind", lag);
+      },
+    },
+    {
+      name: "events",
+      everyMs: 15_000,
+      run: async (deps) => {
+        const { admission, presence, drain, incidents } = await countEvents(deps);
+        setTotals(metrics.admissionEdges, "to", admission);
+        setTotals(metrics.presenceEdges, "to", presence);
+        setTotals(metrics.drainEdges, "to", drain);
+        setTotals(metrics.incidents, "code", incidents);
       },
     },
     { name: "forget", everyMs: 600_000, run: forgetOldRows },
@@ -56,7 +89,7 @@ function schedules(workerName: string): readonly Schedule[] {
 /** Starts all sweeps, each at once and then in its rhythm, never twice at the same time. */
 export function startSchedules(deps: Deps, workerName: string): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const loops = schedules(workerName).map((schedule) => loop(deps, schedule, stopping.signal));
+  const loops = schedules(deps, workerName).map((schedule) => loop(deps, schedule, stopping.signal));
   return {
     async stop() {
       stopping.abort();

@@ -19,7 +19,6 @@ const LOOK_WHILE_JOINING_MS = 10_000;
 /** What the rows say. */
 export interface NodeFacts {
   readonly providerId: string;
-  readonly providerName: string;
   readonly admission: Admission;
   readonly drain: Drain;
   readonly presence: Presence;

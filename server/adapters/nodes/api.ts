@@ -15,7 +15,9 @@ import {
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
+/** A server that did not answer is asked again this soon, by one request; the others fail at once meanwhile. */
+const PROBE_EVERY_MS = 3_000;
 const RETRIES = 4;
 const MAY_PASS = [408, 429, 500, 502, 503, 504];
 
@@ -36,13 +38,25 @@ export function openApi(config: KubeConfig) {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error("the kubeconfig names no current cluster");
   const http = new IsomorphicFetchHttpLibrary();
+  let away = false;
+  let probeAt = 0;
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(cluster.server, {}),
     authMethods: { default: config },
     httpApi: wrapHttpLibrary({
-      send(request) {
+      async send(request) {
+        if (away && Date.now() < probeAt) throw new ClusterAway();
+        if (away) probeAt = Date.now() + TIMEOUT_MS + PROBE_EVERY_MS;
         request.setSignal(AbortSignal.timeout(TIMEOUT_MS));
-        return http.send(request).toPromise();
+        try {
+          const answer = await http.send(request).toPromise();
+          away = false;
+          return answer;
+        } catch (error) {
+          away = true;
+          probeAt = Date.now() + PROBE_EVERY_MS;
+          throw error;
+        }
       },
     }),
   });
@@ -54,6 +68,14 @@ export function openApi(config: KubeConfig) {
     rbac: new RbacAuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
   };
+}
+
+/** Thrown without asking, while the server is known to be away: callers come in numbers and must not queue up. */
+export class ClusterAway extends Error {
+  constructor() {
+    super("the cluster's API server does not answer");
+    this.name = "ClusterAway";
+  }
 }
 
 /** @returns the status of a refusal; null for anything else, such as a server that does not answer */
@@ -69,6 +91,7 @@ export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     maxTimeout: 2_000,
     randomize: true,
     shouldRetry: ({ error }) => {
+      if (error instanceof ClusterAway) return false;
       const code = codeOf(error);
       return code === null || MAY_PASS.includes(code);
     },
