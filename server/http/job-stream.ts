@@ -5,6 +5,7 @@ import type { JobId } from "../../domain/ids.ts";
 import type { EventView } from "../../protocol/views.ts";
 import type { Deps } from "../deps.ts";
 import { authenticate } from "../usecases/account/authenticate.ts";
+import { hangBell } from "../usecases/bell.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";
 
 /** A comment this often keeps proxies from closing the stream, and is when a revoked login ends it. */
@@ -30,8 +31,7 @@ export async function streamJobEvents(watch: Watch): Promise<AsyncIterable<strin
 
 async function* messages({ deps, principal, token, jobId, lastEventId, signal }: Watch): AsyncGenerator<string> {
   // Subscribed before the first read, so that nothing falls between the two. A lost wake is found at the next comment.
-  const bell = new Bell(signal);
-  const unsubscribe = deps.wakes.subscribe(jobId, () => bell.ring());
+  const bell = hangBell(deps.wakes, jobId);
   let afterId = lastEventId ?? 0;
   try {
     yield `retry: ${RETRY_MS}\n\n`;
@@ -40,49 +40,15 @@ async function* messages({ deps, principal, token, jobId, lastEventId, signal }:
       for (const event of events) yield message(event);
       afterId = Number(events.at(-1)?.id ?? afterId);
       if (next_cursor !== null) continue;
-      if (await bell.heard(KEEP_ALIVE_MS)) continue;
+      if (await bell.heard(KEEP_ALIVE_MS, signal)) continue;
       if (token !== null && !(await authenticate(deps, token))) return;
       yield ": still here\n\n";
     }
   } finally {
-    unsubscribe();
+    bell.stop();
   }
 }
 
 function message(event: EventView): string {
   return `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`;
-}
-
-/** Remembers a ring that came while nobody waited. */
-class Bell {
-  #rung = false;
-  #wake: (() => void) | undefined;
-  readonly signal: AbortSignal;
-  constructor(signal: AbortSignal) {
-    this.signal = signal;
-  }
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  /** @returns false where `ms` passed, or the signal fired, without a ring */
-  async heard(ms: number): Promise<boolean> {
-    if (!this.#rung && !this.signal.aborted)
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        this.signal.addEventListener("abort", done);
-        this.#wake = done;
-      });
-    this.#wake = undefined;
-    const rung = this.#rung;
-    this.#rung = false;
-    return rung;
-  }
 }

@@ -20,6 +20,8 @@ async function wakesDuring(id: ProviderId, work: () => Promise<unknown>): Promis
   return wakes;
 }
 
+const desiredOf = async (id: ProviderId) => (await listDesired(world.db, [id], world.deps.clock.now()))[0];
+
 test("what is put twice just so moves the generation once and wakes once", async () => {
   const providerId = await world.provider();
   const executionId = await world.execution({ providerId });
@@ -29,12 +31,12 @@ test("what is put twice just so moves the generation once and wakes once", async
     expect(await world.db.transaction((tx) => putDesired(tx, wanted))).toBe(false);
   });
   expect(wakes).toBe(1);
-  expect(await listDesired(world.db, providerId)).toMatchObject({
+  expect(await desiredOf(providerId)).toMatchObject({
     generation: 1,
-    wanted: [{ executionId, sealedSpec: "sealed", expiresAt: null }],
+    wanted: [{ sealedSpec: "sealed", expiresAt: null }],
   });
   expect(await world.db.transaction((tx) => putDesired(tx, { ...wanted, sealedSpec: "other" }))).toBe(true);
-  expect(await listDesired(world.db, providerId)).toMatchObject({ generation: 2, wanted: [{ sealedSpec: "other" }] });
+  expect(await desiredOf(providerId)).toMatchObject({ generation: 2, wanted: [{ sealedSpec: "other" }] });
 });
 
 test("what is dropped twice moves the generation once", async () => {
@@ -43,7 +45,7 @@ test("what is dropped twice moves the generation once", async () => {
   await world.db.transaction((tx) => putDesired(tx, { executionId, providerId, sealedSpec: "sealed" }));
   expect(await world.db.transaction((tx) => dropDesired(tx, executionId))).toBe(true);
   expect(await world.db.transaction((tx) => dropDesired(tx, executionId))).toBe(false);
-  expect(await listDesired(world.db, providerId)).toMatchObject({ generation: 2, wanted: [] });
+  expect(await desiredOf(providerId)).toMatchObject({ generation: 2, wanted: [] });
 });
 
 test("the generation counts every change, however many come at once", async () => {
@@ -55,9 +57,23 @@ test("the generation counts every change, however many come at once", async () =
     ),
   );
   await Promise.all(ids.slice(0, 6).map((id) => world.db.transaction((tx) => dropDesired(tx, id))));
-  const desired = await listDesired(world.db, providerId);
+  const desired = await desiredOf(providerId);
   expect(desired?.generation).toBe(18);
   expect(desired?.wanted).toHaveLength(6);
+});
+
+test("all that should run on many machines is read at once, each with its own, and nobody is made up", async () => {
+  const [one, two] = [await world.provider(), await world.provider()];
+  const nobody: ProviderId = "prov_00000000000000000000000000";
+  for (const providerId of [one, two]) {
+    const executionId = await world.execution({ providerId });
+    await world.db.transaction((tx) => putDesired(tx, { executionId, providerId, sealedSpec: `of ${providerId}` }));
+  }
+  const all = await listDesired(world.db, [one, nobody, two], world.deps.clock.now());
+  expect(all.map(({ id, wanted }) => `${id}: ${wanted.map(({ sealedSpec }) => sealedSpec)}`).sort()).toEqual([
+    `${one}: of ${one}`,
+    `${two}: of ${two}`,
+  ]);
 });
 
 test("a wake comes only when the change has committed", async () => {

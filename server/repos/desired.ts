@@ -1,7 +1,7 @@
 // What should run on agents' machines. Every real change moves the provider's generation and wakes its long poll.
-import { asc, eq, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
-import { executions } from "../../drizzle/schema/job.ts";
+import type { Admission, Drain, Presence, Runtime } from "../../domain/provider/state.ts";
 import { desiredExecutions, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
@@ -52,37 +52,53 @@ export async function findDesired(db: Db | Tx, executionId: ExecutionId): Promis
   return row ?? null;
 }
 
-/**
- * The whole desired set of a provider, with the generation it belongs to and the real end of what runs: one snapshot.
- * @returns null where there is no such provider
- */
-export async function listDesired(db: Db | Tx, providerId: ProviderId) {
-  const rows = await db
-    .select({
-      generation: providers.generation,
-      admission: providers.admission,
-      presence: providers.presence,
-      drain: providers.drain,
-      executionId: desiredExecutions.executionId,
-      sealedSpec: desiredExecutions.sealedSpec,
-      expiresAt: executions.expiresAt,
-    })
-    .from(providers)
-    .leftJoin(desiredExecutions, eq(desiredExecutions.providerId, providers.id))
-    .leftJoin(executions, eq(executions.id, desiredExecutions.executionId))
-    .where(eq(providers.id, providerId))
-    .orderBy(asc(desiredExecutions.executionId));
-  const [first] = rows;
-  if (!first) return null;
-  return {
-    generation: first.generation,
-    admission: first.admission,
-    presence: first.presence,
-    drain: first.drain,
-    wanted: rows.flatMap(({ executionId, sealedSpec, expiresAt }) =>
-      executionId !== null && sealedSpec !== null ? [{ executionId, sealedSpec, expiresAt }] : [],
-    ),
-  };
+/** What a machine is told: what should run there, with the generation it belongs to, and how it stands with us. */
+export interface Desired {
+  readonly id: ProviderId;
+  readonly generation: number;
+  readonly admission: Admission;
+  readonly admissionReason: string;
+  readonly presence: Presence;
+  readonly drain: Drain;
+  readonly runtime: Runtime;
+  /** by execution, with the real end of what runs */
+  readonly wanted: readonly { readonly sealedSpec: string; readonly expiresAt: Date | null }[];
+  /** GPUs that its report once had and has no more, by index */
+  readonly missing: readonly { readonly index: number; readonly model: string }[];
+  /** its next announced maintenance, or the one that is open */
+  readonly maintenance: { readonly startsAt: Date; readonly endsAt: Date } | null;
+}
+
+type DesiredRow = Omit<Desired, "wanted" | "missing" | "maintenance"> & {
+  wanted: { sealed: string; ends: string | null }[] | null;
+  missing: { index: number; model: string }[] | null;
+  starts: string | null;
+  ends: string | null;
+};
+
+/** For many providers at once, in one snapshot. One that does not exist is left out. */
+export async function listDesired(db: Db | Tx, ids: readonly ProviderId[], now: Date): Promise<Desired[]> {
+  const rows = await db.execute<DesiredRow>(sql`
+    select p.id, p.generation, p.admission, p.admission_reason as "admissionReason", p.presence, p.drain, p.runtime,
+      d.wanted, g.missing, m.starts_at as starts, m.ends_at as ends
+    from providers p
+    left join lateral (
+      select json_agg(json_build_object('sealed', d.sealed_spec, 'ends', e.expires_at) order by d.execution_id) as wanted
+      from desired_executions d left join executions e on e.id = d.execution_id where d.provider_id = p.id) d on true
+    left join lateral (
+      select json_agg(json_build_object('index', index, 'model', model) order by index) as missing
+      from gpus where provider_id = p.id and not present) g on true
+    left join lateral (
+      select starts_at, ends_at from maintenance_windows
+      where provider_id = p.id and closed_at is null and ends_at > ${now.toISOString()}::timestamptz
+      order by starts_at limit 1) m on true
+    where p.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`);
+  return rows.map(({ wanted, missing, starts, ends, ...row }) => ({
+    ...row,
+    wanted: (wanted ?? []).map((one) => ({ sealedSpec: one.sealed, expiresAt: one.ends ? new Date(one.ends) : null })),
+    missing: missing ?? [],
+    maintenance: starts && ends ? { startsAt: new Date(starts), endsAt: new Date(ends) } : null,
+  }));
 }
 
 /** Law 8's order, kept even where the provider is only counted up. */

@@ -1,6 +1,7 @@
 // GPUs as their machine reports them.
 import { asc, eq, inArray, sql } from "drizzle-orm";
-import type { GpuId, ProviderId } from "../../domain/ids.ts";
+import type { ExecutionId, GpuId, JobId, ProviderId } from "../../domain/ids.ts";
+import { executions } from "../../drizzle/schema/job.ts";
 import { gpus } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
@@ -50,4 +51,15 @@ export async function markGpusAbsent(tx: Tx, ids: readonly GpuId[]): Promise<voi
     .update(gpus)
     .set({ present: false })
     .where(inArray(gpus.id, [...ids]));
+}
+
+/** The jobs of executions that hold GPUs. */
+export async function jobsOfHolders(tx: Tx, holders: readonly GpuRow[]): Promise<ReadonlyMap<ExecutionId, JobId>> {
+  const ids = holders.flatMap(({ executionId }) => (executionId === null ? [] : [executionId]));
+  if (ids.length === 0) return new Map();
+  const rows = await tx
+    .select({ id: executions.id, jobId: executions.jobId })
+    .from(executions)
+    .where(inArray(executions.id, ids));
+  return new Map(rows.map(({ id, jobId }) => [id, jobId]));
 }

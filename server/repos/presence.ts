@@ -1,44 +1,80 @@
 // Signs of life, many at once: written in batches, read for who is silent and who still holds what has ended.
-import { and, asc, eq, inArray, lte, ne, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, lte, ne, sql } from "drizzle-orm";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
+import type { Admission, Presence, Runtime } from "../../domain/provider/state.ts";
+import { events } from "../../drizzle/schema/event.ts";
 import { listening, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 import { HOLDING_STATUSES } from "./providers.ts";
 
 export type PresenceRow = typeof providerPresence.$inferSelect;
 export type Beat = Omit<PresenceRow, "instanceBefore">;
+/** What the beat before said. */
+export type LastBeat = Pick<
+  PresenceRow,
+  "providerId" | "report" | "reportedGeneration" | "instance" | "instanceBefore"
+>;
 
-/** What the reports said before; locked by provider, so that two processes with beats of the same ones take turns. */
-export async function lockPresence(tx: Tx, ids: readonly ProviderId[]): Promise<PresenceRow[]> {
+/** Locked by provider, so that two processes with beats of the same ones take turns. */
+export async function lockLastBeats(tx: Tx, ids: readonly ProviderId[]): Promise<LastBeat[]> {
   return tx
-    .select()
+    .select({
+      providerId: providerPresence.providerId,
+      report: providerPresence.report,
+      reportedGeneration: providerPresence.reportedGeneration,
+      instance: providerPresence.instance,
+      instanceBefore: providerPresence.instanceBefore,
+    })
     .from(providerPresence)
     .where(inArray(providerPresence.providerId, [...ids]))
     .orderBy(asc(providerPresence.providerId))
     .for("update");
 }
 
+/** A provider as it stood when its beat was written. */
+export type Standing = {
+  readonly id: ProviderId;
+  readonly admission: Admission;
+  readonly admissionReason: string;
+  readonly presence: Presence;
+  readonly runtime: Runtime;
+  readonly generation: number;
+  /** another one whenever the provider's row was written; comparable for equality only */
+  readonly version: string;
+  /** whether the beat counts: newer than the last one, of a machine that was not removed */
+  readonly taken: boolean;
+};
+
 /**
- * Writes beats in one statement. A beat whose `seq` is not above the last one changes nothing, nor does one of nobody.
+ * Writes beats in one statement. A beat whose `seq` is not above the last one changes nothing, nor does one of nobody or
+ * of a removed machine. What has no instance (a message of the streams) leaves the last one in place.
  * @param beats at most one a provider
- * @returns the providers whose beat was taken
+ * @returns every provider that exists
  */
-export async function writeBeats(tx: Tx, beats: readonly Beat[]): Promise<Set<ProviderId>> {
+export async function writeBeats(tx: Tx, beats: readonly Beat[]): Promise<Map<ProviderId, Standing>> {
   const rows = JSON.stringify(beats.map((beat) => ({ ...beat, lastSeenAt: beat.lastSeenAt.toISOString() })));
-  const written = await tx.execute<{ id: ProviderId }>(sql`
-    insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage, instance)
-    select b."providerId", b."lastSeenAt", b.seq, b.report, b."reportedGeneration", b.usage, b.instance
-    from jsonb_to_recordset(${rows}::jsonb) as b("providerId" text, "lastSeenAt" timestamptz, seq bigint, report jsonb,
-      "reportedGeneration" integer, usage jsonb, instance text)
-    join providers p on p.id = b."providerId"
-    order by b."providerId"
-    on conflict (provider_id) do update set last_seen_at = excluded.last_seen_at, seq = excluded.seq,
-      report = excluded.report, reported_generation = excluded.reported_generation, usage = excluded.usage,
-      instance = excluded.instance, instance_before = case when excluded.instance = provider_presence.instance
-        then provider_presence.instance_before else provider_presence.instance end
-    where excluded.seq > provider_presence.seq
-    returning provider_id as id`);
-  return new Set(written.map(({ id }) => id));
+  const standing = await tx.execute<Standing>(sql`
+    with b as materialized (
+      select p.id, b."lastSeenAt", b.seq, b.report, b."reportedGeneration", b.usage, b.instance,
+        p.admission, p.admission_reason, p.presence, p.runtime, p.generation, p.xmin::text as version
+      from jsonb_to_recordset(${rows}::jsonb) as b("providerId" text, "lastSeenAt" timestamptz, seq bigint, report jsonb,
+        "reportedGeneration" integer, usage jsonb, instance text)
+      join providers p on p.id = b."providerId"),
+    written as (
+      insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage, instance)
+      select id, "lastSeenAt", seq, report, "reportedGeneration", usage, instance from b
+      where admission <> 'removed' order by id
+      on conflict (provider_id) do update set last_seen_at = excluded.last_seen_at, seq = excluded.seq,
+        report = excluded.report, reported_generation = excluded.reported_generation, usage = excluded.usage,
+        instance = case when excluded.instance = '' then provider_presence.instance else excluded.instance end,
+        instance_before = case when excluded.instance in ('', provider_presence.instance)
+          then provider_presence.instance_before else provider_presence.instance end
+      where excluded.seq > provider_presence.seq
+      returning provider_id)
+    select b.id, b.admission, b.admission_reason as "admissionReason", b.presence, b.runtime, b.generation, b.version,
+      w.provider_id is not null as taken
+    from b left join written w on w.provider_id = b.id`);
+  return new Map(standing.map((one) => [one.id, one]));
 }
 
 /** What a beat may be about: news of these executions, and of all that these providers should run but leave out. */
@@ -101,7 +137,11 @@ export async function silentProviders(db: Db, ms: number): Promise<ProviderId[]>
 
 /** The last beat of one provider, locked against the next one. */
 export async function lockLastSeen(tx: Tx, providerId: ProviderId): Promise<Date | null> {
-  const [row] = await lockPresence(tx, [providerId]);
+  const [row] = await tx
+    .select({ lastSeenAt: providerPresence.lastSeenAt })
+    .from(providerPresence)
+    .where(eq(providerPresence.providerId, providerId))
+    .for("update");
   return row?.lastSeenAt ?? null;
 }
 
@@ -112,4 +152,14 @@ export async function sequenceOf(tx: Tx, providerId: ProviderId): Promise<number
     .from(providerPresence)
     .where(eq(providerPresence.providerId, providerId));
   return row?.seq ?? null;
+}
+
+/** Whether an event of this code was recorded about a provider after a moment. */
+export async function toldSince(db: Db | Tx, id: ProviderId, code: string, since: Date): Promise<boolean> {
+  const rows = await db
+    .select({ id: events.id })
+    .from(events)
+    .where(and(eq(events.subject, id), eq(events.code, code), gt(events.at, since)))
+    .limit(1);
+  return rows.length > 0;
 }

@@ -3,8 +3,18 @@ import { AppError } from "../../../domain/errors.ts";
 import { type ExecutionId, isId, type ProviderId } from "../../../domain/ids.ts";
 import type { Db, Deps } from "../../deps.ts";
 import { type GpuRow, gpusOf } from "../../repos/gpus.ts";
-import { type Beat, lockPresence, type News, type PresenceRow, wakeByNews, writeBeats } from "../../repos/presence.ts";
-import { type ProviderRow, providersByIds } from "../../repos/providers.ts";
+import {
+  type Beat,
+  type LastBeat,
+  lockLastBeats,
+  type News,
+  type Standing,
+  wakeByNews,
+  writeBeats,
+} from "../../repos/presence.ts";
+import { providersByIds } from "../../repos/providers.ts";
+import { changesAnything, inventoryChanges } from "./inventory.ts";
+import { digestOf, isKnown, type MachineFacts, remember } from "./known-machines.ts";
 
 /** A batch leaves at once where none left within this time. */
 const FLUSH_EVERY_MS = 250;
@@ -12,28 +22,36 @@ const MOST_AT_ONCE = 2000;
 
 type BatchDeps = Pick<Deps, "db" | "clock" | "queue">;
 
-/** A provider as it stood right after its beat was taken. */
+/** A provider as it stood when its beat was taken. */
 export interface Taken {
-  readonly provider: ProviderRow;
-  readonly gpus: readonly GpuRow[];
+  readonly standing: Standing;
+  /** whether its rows say something else than the machine's report */
+  readonly altered: boolean;
+  /** whether the agent that spoke before the last one speaks again: two of them run */
+  readonly twoAgents: boolean;
 }
 
 interface Waiting {
   readonly beat: Beat;
+  readonly facts: MachineFacts | null;
   readonly resolve: (taken: Taken) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Batch = (beat: Beat) => Promise<Taken>;
+type Batch = (beat: Beat, facts: MachineFacts | null) => Promise<Taken>;
 
 /** One batch a process and database. It holds nothing that matters: a beat that is lost with it comes again. */
 const batches = new WeakMap<Db, Batch>();
 
-/** @throws AppError `stale-sequence` where a newer beat was taken before, `not-found` where there is no such provider */
-export function takeBeat(deps: BatchDeps, beat: Beat): Promise<Taken> {
+/**
+ * @param facts what the beat says about its machine; null where it says nothing
+ * @throws AppError `stale-sequence` where a newer beat was taken before, `not-found` where there is no such provider,
+ *   `forbidden` where it was removed
+ */
+export function takeBeat(deps: BatchDeps, beat: Beat, facts: MachineFacts | null = null): Promise<Taken> {
   const batch = batches.get(deps.db) ?? openBatch(deps);
   batches.set(deps.db, batch);
-  return batch(beat);
+  return batch(beat, facts);
 }
 
 function openBatch(deps: BatchDeps): Batch {
@@ -52,9 +70,9 @@ function openBatch(deps: BatchDeps): Batch {
     flushing = false;
   }
 
-  return (beat) =>
+  return (beat, facts) =>
     new Promise((resolve, reject) => {
-      waiting.push({ beat, resolve, reject });
+      waiting.push({ beat, facts, resolve, reject });
       if (!flushing) void flushAll();
     });
 }
@@ -65,26 +83,31 @@ async function flush({ db, clock, queue }: BatchDeps, came: readonly Waiting[]):
     const now = clock.now();
     const newest = newestOf(came);
     const beats = [...newest.values()].map(({ beat }) => beat);
-    const { taken, woken } = await db.transaction(async (tx) => {
+    const { before, standing, woken } = await db.transaction(async (tx) => {
       const ids = beats.map(({ providerId }) => providerId);
-      const before = new Map((await lockPresence(tx, ids)).map((row) => [row.providerId, row]));
-      const written = await writeBeats(tx, beats);
+      const before = new Map((await lockLastBeats(tx, ids)).map((row) => [row.providerId, row]));
+      const standing = await writeBeats(tx, beats);
       const news = beats.flatMap((beat) =>
-        written.has(beat.providerId) ? newsOf(before.get(beat.providerId), beat) : [],
+        standing.get(beat.providerId)?.taken ? newsOf(before.get(beat.providerId), beat) : [],
       );
-      return { taken: written, woken: await wakeByNews(tx, news, now) };
+      return { before, standing, woken: await wakeByNews(tx, news, now) };
     });
     await Promise.all(woken.map((id) => queue.ring("execution.reconcile", { id })));
-    const state = await readProviders(
-      db,
-      beats.map(({ providerId }) => providerId),
-    );
+    const taken = came.filter((one) => newest.get(one.beat.providerId) === one);
+    const altered = await whoAltered(db, taken, standing);
     for (const one of came) {
       const { providerId } = one.beat;
-      const known = state.get(providerId);
+      const known = standing.get(providerId);
       if (!known) one.reject(new AppError("not-found", "the provider does not exist"));
-      else if (newest.get(providerId) === one && taken.has(providerId)) one.resolve(known);
-      else one.reject(new AppError("stale-sequence", "a newer beat of this provider was taken before"));
+      else if (known.admission === "removed") one.reject(removed(known));
+      else if (newest.get(providerId) !== one || !known.taken)
+        one.reject(new AppError("stale-sequence", "a newer beat of this provider was taken before"));
+      else
+        one.resolve({
+          standing: known,
+          altered: altered.has(providerId),
+          twoAgents: speaksAgain(before.get(providerId), one.beat),
+        });
     }
   } catch (error) {
     for (const one of came) one.reject(error);
@@ -100,18 +123,52 @@ function newestOf(came: readonly Waiting[]): Map<ProviderId, Waiting> {
   return newest;
 }
 
-async function readProviders(db: Db, ids: readonly ProviderId[]): Promise<Map<ProviderId, Taken>> {
-  const [rows, gpus] = await Promise.all([providersByIds(db, ids), gpusOf(db, ids)]);
-  const state = new Map(rows.map((provider) => [provider.id, { provider, gpus: [] as GpuRow[] }]));
-  for (const gpu of gpus) state.get(gpu.providerId)?.gpus.push(gpu);
-  return state;
+function removed({ admissionReason }: Standing): AppError {
+  const why = admissionReason === "" ? "" : ` (${admissionReason})`;
+  return new AppError(
+    "forbidden",
+    `This machine was removed from the broker${why}. Uninstall the agent, or enrol the machine anew with a key of its own.`,
+  );
+}
+
+/** Machines whose rows say something else than their report. Only reports that are new to this process are read for it. */
+async function whoAltered(
+  db: Db,
+  taken: readonly Waiting[],
+  standing: ReadonlyMap<ProviderId, Standing>,
+): Promise<Set<ProviderId>> {
+  const asked = taken.flatMap(({ beat: { providerId }, facts }) => {
+    const known = standing.get(providerId);
+    if (!facts || !known?.taken) return [];
+    const digest = digestOf(facts);
+    return isKnown(db, providerId, known.version, digest) ? [] : [{ facts, digest, ...known }];
+  });
+  const altered = new Set<ProviderId>();
+  if (asked.length === 0) return altered;
+  const ids = asked.map(({ id }) => id);
+  const rows = new Map((await providersByIds(db, ids)).map((row) => [row.id, row]));
+  const gpus = new Map<ProviderId, GpuRow[]>();
+  for (const gpu of await gpusOf(db, ids)) gpus.set(gpu.providerId, [...(gpus.get(gpu.providerId) ?? []), gpu]);
+  for (const { id, version, digest, facts } of asked) {
+    const row = rows.get(id);
+    if (!row) continue;
+    if (changesAnything(inventoryChanges(row, gpus.get(id) ?? [], facts.machine, facts.agentVersion))) altered.add(id);
+    else remember(db, id, version, digest);
+  }
+  return altered;
+}
+
+/** A, B, A: an agent that was restarted never speaks again, so two of them share the machine's identity. */
+export function speaksAgain(before: Pick<LastBeat, "instance" | "instanceBefore"> | undefined, beat: Beat): boolean {
+  const { instance } = beat;
+  return instance !== "" && before?.instance !== instance && before?.instanceBefore === instance;
 }
 
 /**
  * What a report tells that the one before did not: executions that came, went or changed; and, where it acts on another
  * desired set than before, everything it leaves out. Most beats tell nothing.
  */
-export function newsOf(before: PresenceRow | undefined, beat: Beat): News[] {
+export function newsOf(before: Pick<LastBeat, "report" | "reportedGeneration"> | undefined, beat: Beat): News[] {
   const [then, now] = [executionsIn(before?.report), executionsIn(beat.report)];
   const changed = [...new Set([...then.keys(), ...now.keys()])].filter((id) => then.get(id) !== now.get(id));
   const moved = before?.reportedGeneration !== beat.reportedGeneration;

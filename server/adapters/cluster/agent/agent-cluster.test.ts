@@ -80,7 +80,7 @@ test("applying the same spec twice changes nothing, whatever order its fields co
 
 test("a spec is stored sealed and opens to what was applied", async () => {
   await cluster.apply(spec());
-  const sealed = (await listDesired(world.db, provider))?.wanted[0]?.sealedSpec ?? "";
+  const sealed = (await listDesired(world.db, [provider], world.deps.clock.now()))[0]?.wanted[0]?.sealedSpec ?? "";
   expect(sealed).not.toContain("ssh-ed25519");
   expect(JSON.parse(world.deps.secrets.open(sealed))).toEqual(spec());
 });
