@@ -2,13 +2,20 @@
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import type { OwnProviderView } from "../../../protocol/views.ts";
-import type { Deps } from "../../deps.ts";
+import { ownProviderRow } from "../../repos/own-providers.ts";
+import { type OwnViewDeps, toOwnProviderViews } from "./own-provider-view.ts";
+import { noSuchProvider } from "./owned.ts";
+import { requireReadable } from "./readable.ts";
 
 /** @throws AppError `not-found` for a stranger */
 export async function getOwnProvider(
-  _deps: Pick<Deps, "db" | "clock" | "settings" | "secrets">,
-  _principal: Principal,
-  _id: ProviderId,
+  deps: OwnViewDeps,
+  principal: Principal,
+  id: ProviderId,
 ): Promise<OwnProviderView> {
-  throw new Error("UNBUILT");
+  const row = await ownProviderRow(deps.db, id);
+  requireReadable(row && row.provider, principal, deps.settings.operators);
+  const [view] = await toOwnProviderViews(deps, row ? [row] : [], principal);
+  if (!view) throw noSuchProvider();
+  return view;
 }

@@ -3,13 +3,37 @@ import type { Principal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import type { ProviderEventView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { providerEvents, providerHead } from "../../repos/own-providers.ts";
+import { requireReadable } from "./readable.ts";
+
+const DEFAULT_LIMIT = 20;
 
 /** @throws AppError `not-found` for a stranger */
 export async function listProviderEvents(
-  _deps: Pick<Deps, "db" | "settings">,
-  _principal: Principal,
-  _id: ProviderId,
-  _page: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
+  { db, settings }: Pick<Deps, "db" | "settings">,
+  principal: Principal,
+  id: ProviderId,
+  page: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
 ): Promise<{ events: ProviderEventView[]; count: number; next_cursor: string | null }> {
-  throw new Error("UNBUILT");
+  const limit = page.limit ?? DEFAULT_LIMIT;
+  const beforeId = openNumberCursor(page.cursor);
+  const provider = requireReadable(await providerHead(db, id), principal, settings.operators);
+  const rows = await providerEvents(db, id, { beforeId, limit: limit + 1 });
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    events: shown.map((event) => ({
+      id: event.id,
+      provider_id: id,
+      provider_name: provider.name,
+      code: event.code,
+      message: event.message,
+      data: { ...event.data },
+      actor: event.actor,
+      at: event.at.toISOString(),
+    })),
+    count: shown.length,
+    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
+  };
 }
