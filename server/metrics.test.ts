@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { metrics, setCounts, wireMetrics } from "./metrics.ts";
+import { metrics, setCounts, setTotals, wireMetrics } from "./metrics.ts";
 
 test("a reply is counted and timed by method, operation and status, a heartbeat once more", async () => {
   wireMetrics.observe({ operation: "heartbeat", method: "POST", status: 200, seconds: 0.02 });
@@ -22,4 +22,12 @@ test("a status nobody has any more is gone from its gauge", async () => {
   const { body } = await wireMetrics.text();
   expect(body).toContain('jobs_total{status="stopped"} 3');
   expect(body).not.toContain('jobs_total{status="running"}');
+});
+
+test("a counter that is told its total shows the total, however often it is told", async () => {
+  setTotals(metrics.presenceEdges, "to", { offline: 2 });
+  setTotals(metrics.presenceEdges, "to", { offline: 3, online: 1 });
+  const { body } = await wireMetrics.text();
+  expect(body).toContain('berth_provider_presence_total{to="offline"} 3');
+  expect(body).toContain('berth_provider_presence_total{to="online"} 1');
 });

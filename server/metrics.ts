@@ -21,10 +21,53 @@ const httpRequestDuration = new Histogram({
   registers,
 });
 
+const TOTALS = "Of the whole broker since its first day: every worker tells the same, so take max, not sum";
+
 export const metrics = {
   jobs: new Gauge({ name: "jobs_total", help: "Jobs by status", labelNames: ["status"], registers }),
   nodes: new Gauge({ name: "nodes_total", help: "Providers by status", labelNames: ["status"], registers }),
-  gpus: new Gauge({ name: "berth_gpus", help: "GPUs of online providers by state", labelNames: ["state"], registers }),
+  gpus: new Gauge({
+    name: "berth_gpus",
+    help: "GPUs of admitted providers by state",
+    labelNames: ["state"],
+    registers,
+  }),
+  providersPending: new Gauge({ name: "berth_providers_pending", help: "Machines that wait for approval", registers }),
+  oldestPending: new Gauge({
+    name: "berth_provider_pending_oldest_seconds",
+    help: "How long the oldest of them has waited; 0 where none does",
+    registers,
+  }),
+  sweepLag: new Gauge({
+    name: "berth_sweep_lag_seconds",
+    help: "How long the longest overdue row has waited for its reconcile; 0 where none is due",
+    labelNames: ["kind"],
+    registers,
+  }),
+  admissionEdges: new Counter({
+    name: "berth_provider_admission_total",
+    help: `Decisions about admission. ${TOTALS}`,
+    labelNames: ["to"],
+    registers,
+  }),
+  presenceEdges: new Counter({
+    name: "berth_provider_presence_total",
+    help: `Edges of presence. ${TOTALS}`,
+    labelNames: ["to"],
+    registers,
+  }),
+  drainEdges: new Counter({
+    name: "berth_provider_drain_total",
+    help: `Edges of draining and maintenance. ${TOTALS}`,
+    labelNames: ["to"],
+    registers,
+  }),
+  incidents: new Counter({
+    name: "berth_provider_incidents_total",
+    help: `Incidents by code. ${TOTALS}`,
+    labelNames: ["code"],
+    registers,
+  }),
   heartbeats: new Counter({ name: "berth_heartbeats_total", help: "Heartbeats taken", registers }),
   providersOffline: new Counter({
     name: "berth_provider_offline_total",
@@ -111,6 +154,12 @@ interface Seen {
 export function setCounts(gauge: Gauge<string>, label: string, counts: Readonly<Record<string, number>>): void {
   gauge.reset();
   for (const [value, count] of Object.entries(counts)) gauge.set({ [label]: value }, count);
+}
+
+/** Sets a counter to totals that were counted elsewhere and only grow; what nobody counted yet is not shown. */
+export function setTotals(counter: Counter<string>, label: string, totals: Readonly<Record<string, number>>): void {
+  counter.reset();
+  for (const [value, total] of Object.entries(totals)) counter.inc({ [label]: value }, total);
 }
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

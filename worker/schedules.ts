@@ -2,7 +2,7 @@
 import type { Deps } from "../server/deps.ts";
 import { metrics, setCounts, setTotals } from "../server/metrics.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
-import { compareNodes, sweepDueNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
+import { compareNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
 import { recordSamples } from "../server/usecases/provider/record-samples.ts";
 import { sweepMaintenance } from "../server/usecases/provider/sweep-maintenance.ts";
 import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
@@ -19,11 +19,10 @@ interface Schedule {
   readonly run: (deps: Deps) => Promise<unknown>;
 }
 
-function schedules(deps: Deps, workerName: string): readonly Schedule[] {
+function schedules(workerName: string): readonly Schedule[] {
   const countEvents = eventCounter();
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
-    ...(deps.nodes ? [{ name: "due nodes", everyMs: 1_000, run: sweepDueNodes }] : []),
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
     {
       name: "silence",
@@ -89,7 +88,7 @@ function schedules(deps: Deps, workerName: string): readonly Schedule[] {
 /** Starts all sweeps, each at once and then in its rhythm, never twice at the same time. */
 export function startSchedules(deps: Deps, workerName: string): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const loops = schedules(deps, workerName).map((schedule) => loop(deps, schedule, stopping.signal));
+  const loops = schedules(workerName).map((schedule) => loop(deps, schedule, stopping.signal));
   return {
     async stop() {
       stopping.abort();

@@ -1,20 +1,22 @@
-// Deleting what has served its time: used nonces, ended sessions, old idempotency rows, workers long gone.
+// Deleting what has served its time: used nonces, ended sessions, old idempotency rows, workers long gone, usage
+// of last week.
 import { lt } from "drizzle-orm";
 import { idempotency, nonces, sessions } from "../../drizzle/schema/account.ts";
 import { workers } from "../../drizzle/schema/event.ts";
-import { enrolmentTokens } from "../../drizzle/schema/provider.ts";
+import { enrolmentTokens, providerSamples } from "../../drizzle/schema/provider.ts";
 import type { Db } from "../deps.ts";
 
 /** @param before each table's own limit: rows that ended before it go */
 export async function deleteOldRows(
   db: Db,
-  before: { readonly nonces: Date; readonly sessions: Date; readonly idempotency: Date; readonly workers: Date },
+  before: Readonly<Record<"nonces" | "sessions" | "idempotency" | "workers" | "samples", Date>>,
 ): Promise<void> {
   await db.delete(nonces).where(lt(nonces.expiresAt, before.nonces));
   await db.delete(sessions).where(lt(sessions.expiresAt, before.sessions));
   await db.delete(enrolmentTokens).where(lt(enrolmentTokens.expiresAt, before.sessions));
   await db.delete(idempotency).where(lt(idempotency.createdAt, before.idempotency));
   await db.delete(workers).where(lt(workers.seenAt, before.workers));
+  await db.delete(providerSamples).where(lt(providerSamples.at, before.samples));
 }
 
 export async function stampWorkerRow(db: Db, name: string, seenAt: Date): Promise<void> {

@@ -27,9 +27,32 @@ export function countProviderGroups(db: Db): Promise<ProviderGroup[]> {
   );
 }
 
-export async function countGpus(db: Db): Promise<{ free: number; in_use: number; unreachable: number }> {
-  const [row] = await db.execute<{ free: number; in_use: number; unreachable: number }>(sql`
-    select coalesce(sum(free_gpus) filter (where available), 0)::int as free, coalesce(sum(in_use_gpus), 0)::int as in_use,
-      coalesce(sum(free_gpus) filter (where not available), 0)::int as unreachable from offers`);
-  return row ?? { free: 0, in_use: 0, unreachable: 0 };
+/** GPUs of admitted providers. Free ones count where they can be had: not while their provider drains or is away. */
+export async function countGpus(db: Db): Promise<Record<"free" | "in_use" | "draining" | "unreachable", number>> {
+  const [row] = await db.execute<Record<"free" | "in_use" | "draining" | "unreachable", number>>(sql`
+    select coalesce(sum(free_gpus) filter (where available), 0)::int as free,
+      coalesce(sum(in_use_gpus), 0)::int as in_use,
+      coalesce(sum(free_gpus) filter (where not available and presence = 'online' and drain <> 'none'), 0)::int as draining,
+      coalesce(sum(free_gpus) filter (where not available and not (presence = 'online' and drain <> 'none')), 0)::int
+        as unreachable
+    from offers where admission = 'approved'`);
+  return row ?? { free: 0, in_use: 0, draining: 0, unreachable: 0 };
+}
+
+/** Machines that wait for an operator, and since when the oldest does. */
+export async function countPending(db: Db): Promise<{ count: number; oldest: Date | null }> {
+  const [row] = await db.execute<{ count: number; oldest: string | null }>(
+    sql`select count(*)::int as count, min(created_at) as oldest from providers where admission = 'pending'`,
+  );
+  return { count: row?.count ?? 0, oldest: row?.oldest ? new Date(row.oldest) : null };
+}
+
+/** Since when the longest overdue row of each kind waits for its reconcile; null where none is due. */
+export async function oldestDue(db: Db, now: Date): Promise<Record<"execution" | "node", Date | null>> {
+  const at = now.toISOString();
+  const [row] = await db.execute<Record<"execution" | "node", string | null>>(sql`
+    select (select min(next_reconcile_at) from executions where next_reconcile_at <= ${at}::timestamptz) as execution,
+      (select min(next_reconcile_at) from provider_nodes where next_reconcile_at <= ${at}::timestamptz) as node`);
+  const date = (text: string | null | undefined) => (text ? new Date(text) : null);
+  return { execution: date(row?.execution), node: date(row?.node) };
 }

@@ -1,5 +1,5 @@
 // The append-only events, by subject. The table's trigger wakes whoever waits for the subject.
-import { and, asc, eq, gt } from "drizzle-orm";
+import { and, asc, count, eq, gt, inArray, lte, max } from "drizzle-orm";
 import { events } from "../../drizzle/schema/event.ts";
 import type { Db, Tx } from "../deps.ts";
 
@@ -25,4 +25,24 @@ export function eventsAfter(db: Db | Tx, subject: string, afterId: number, limit
     .where(and(eq(events.subject, subject), gt(events.id, afterId)))
     .orderBy(asc(events.id))
     .limit(limit);
+}
+
+/** How many events there are with each of these codes, of those with ids in (after, upTo]. */
+export async function countByCode(
+  db: Db,
+  codes: readonly string[],
+  { after, upTo }: { readonly after: number; readonly upTo: number },
+): Promise<Map<string, number>> {
+  const rows = await db
+    .select({ code: events.code, count: count() })
+    .from(events)
+    .where(and(inArray(events.code, [...codes]), gt(events.id, after), lte(events.id, upTo)))
+    .groupBy(events.code);
+  return new Map(rows.map(({ code, count }) => [code, count]));
+}
+
+/** The id of the newest event that is seen; 0 where there is none. */
+export async function newestEventId(db: Db): Promise<number> {
+  const [row] = await db.select({ id: max(events.id) }).from(events);
+  return row?.id ?? 0;
 }

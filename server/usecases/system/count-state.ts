@@ -2,15 +2,18 @@
 import { rentalStatus } from "../../../domain/job/status.ts";
 import { providerStatus } from "../../../domain/provider/state.ts";
 import type { Deps } from "../../deps.ts";
-import { countGpus, countJobGroups, countProviderGroups } from "../../repos/counts.ts";
+import { countGpus, countJobGroups, countPending, countProviderGroups, oldestDue } from "../../repos/counts.ts";
 
 export async function countState({ db, clock }: Pick<Deps, "db" | "clock">) {
   const now = clock.now();
-  const [jobGroups, providerGroups, gpus] = await Promise.all([
+  const [jobGroups, providerGroups, gpus, waiting, due] = await Promise.all([
     countJobGroups(db),
     countProviderGroups(db),
     countGpus(db),
+    countPending(db),
+    oldestDue(db, now),
   ]);
+  const seconds = (since: Date | null) => (since ? Math.max(0, (now.getTime() - since.getTime()) / 1000) : 0);
   const jobs: Record<string, number> = {};
   for (const { status, reason, started, settled, count } of jobGroups) {
     const shown = rentalStatus(status, reason, started ? now : null, settled);
@@ -21,5 +24,12 @@ export async function countState({ db, clock }: Pick<Deps, "db" | "clock">) {
     const shown = providerStatus(admission, presence, drain);
     providers[shown] = (providers[shown] ?? 0) + count;
   }
-  return { jobs, providers, gpus };
+  return {
+    jobs,
+    providers,
+    gpus,
+    pending: { count: waiting.count, oldestSeconds: seconds(waiting.oldest) },
+    /** how late the sweeps are, in seconds; 0 where nothing is due */
+    lag: { execution: seconds(due.execution), node: seconds(due.node) },
+  };
 }

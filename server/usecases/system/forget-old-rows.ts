@@ -7,5 +7,11 @@ const HOUR_MS = 3_600_000;
 export async function forgetOldRows({ db, clock }: Pick<Deps, "db" | "clock">): Promise<void> {
   const now = clock.now().getTime();
   const ago = (hours: number) => new Date(now - hours * HOUR_MS);
-  await deleteOldRows(db, { nonces: ago(1), sessions: ago(24), idempotency: ago(72), workers: ago(1) });
+  await deleteOldRows(db, {
+    nonces: ago(1),
+    sessions: ago(24),
+    idempotency: ago(72),
+    workers: ago(1),
+    samples: ago(168),
+  });
 }
