@@ -1,9 +1,12 @@
 // A saved search is forgotten, with its alerts.
 import type { Principal } from "../../../domain/account/principal.ts";
+import { AppError } from "../../../domain/errors.ts";
 import type { SavedSearchId } from "../../../domain/ids.ts";
 import type { Deps } from "../../deps.ts";
+import { deleteSavedSearchRow } from "../../repos/saved-searches.ts";
 
 /** @throws AppError `not-found` */
-export async function deleteSavedSearch(_deps: Pick<Deps, "db">, _owner: Principal, _id: SavedSearchId): Promise<void> {
-  throw new Error("UNBUILT");
+export async function deleteSavedSearch({ db }: Pick<Deps, "db">, owner: Principal, id: SavedSearchId): Promise<void> {
+  if (!(await deleteSavedSearchRow(db, owner.account, id)))
+    throw new AppError("not-found", "You have no such saved search.");
 }
