@@ -51,8 +51,9 @@ export const FacetsView = z.strictObject({
   status: z.record(z.string(), count),
   runtime: z.record(z.string(), count),
   vram_mb: z.record(z.string(), count),
-  /** offers in all, and how many would return if only that filter were dropped */
+  /** offers in all, those that pass every filter, and how many would return if only that filter were dropped */
   total: count,
+  found: count,
   removed: z.record(z.string(), count),
 });
 export type FacetsView = z.infer<typeof FacetsView>;

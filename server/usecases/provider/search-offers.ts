@@ -24,7 +24,7 @@ export async function searchOffers(deps: Pick<Deps, "db" | "clock">, query: Sear
   const rows = market.page(asked, now.getTime(), { sort, after, limit: limit + 1 });
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  const { found: _, ...facets } = live.facets(asked, now);
+  const facets = live.facets(asked, now);
   return {
     offers: shown.map((row) => toOfferView(market.at(row))),
     count: shown.length,
