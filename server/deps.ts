@@ -1,6 +1,6 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { ExecutionSpec, Observed } from "../domain/execution/spec.ts";
+import type { ExecutionSpec, Observed, Placement } from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
 import type { Marks } from "../domain/node/marks.ts";
 import type { JoinRequest, SeenNode } from "../domain/node/seen.ts";
@@ -34,11 +34,17 @@ export interface Queue {
 
 /** What Berth needs from whatever runs executions. Idempotent by execution id. */
 export interface Cluster {
-  apply(spec: ExecutionSpec): Promise<void>;
+  apply(spec: ExecutionSpec, where: Placement): Promise<void>;
   observe(id: ExecutionId): Promise<Observed>;
   remove(id: ExecutionId): Promise<void>;
   /** All that the cluster holds for Berth, wanted or not: recovery and orphans. */
   list(): Promise<readonly { readonly id: ExecutionId; readonly observed: Observed }[]>;
+}
+
+/** A cluster whose changes can be watched. */
+export interface WatchedCluster extends Cluster {
+  /** Rings for executions that changed until the signal fires; an optimisation of the sweep, and it never throws. */
+  watch(ring: (id: ExecutionId) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** What a machine is told beside its token. */
@@ -137,7 +143,10 @@ export interface Deps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly queue: Queue;
+  /** machines with an agent */
   readonly cluster: Cluster;
+  /** nodes of our Kubernetes; null where none is configured */
+  readonly pods: WatchedCluster | null;
   /** null where no Kubernetes is configured: machines cannot join as nodes */
   readonly nodes: Nodes | null;
   readonly secrets: SecretBox;

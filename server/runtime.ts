@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
-import { kubernetesNodes } from "./adapters/nodes/kubernetes.ts";
+import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
 import { databaseClock } from "./adapters/system/clock.ts";
 import { systemIds } from "./adapters/system/ids.ts";

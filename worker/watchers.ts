@@ -1,5 +1,5 @@
 // What a worker listens to beside its rings. One worker of all watches the cluster at a time; each is ready to take over.
-import { fenced } from "../server/adapters/nodes/watch-fence.ts";
+import { fenced } from "../server/adapters/cluster/kubernetes/watch-fence.ts";
 import type { Deps } from "../server/deps.ts";
 import { watchNodes } from "../server/usecases/node/watch-nodes.ts";
 

@@ -1,6 +1,16 @@
 // What an execution is told to be, and what a cluster says it sees. Shared by broker, adapters and agents.
 import type { ExecutionId, JobId, ProviderId } from "../ids.ts";
 
+/** Where it runs and for whom: what a cluster of many machines and many tenants must know, and a machine alone need not. */
+export interface Placement {
+  /** the account it runs for */
+  readonly tenant: string;
+  /** the node by its issued name; null where an agent runs it */
+  readonly nodeName: string | null;
+  /** the address customers reach the machine on */
+  readonly host: string;
+}
+
 /** Everything a provider needs to run one rental. Times are RFC 3339; memory and disk in MB and GB. */
 export interface ExecutionSpec {
   readonly id: ExecutionId;
@@ -28,7 +38,22 @@ export interface Endpoint {
 }
 
 /** Why an execution ended, as its cluster tells it. */
-export const END_CAUSES = ["exited", "start-failed", "killed", "deadline", "demo-stopped", "sandbox-missing"] as const;
+export const END_CAUSES = [
+  "exited",
+  "start-failed",
+  "killed",
+  "deadline",
+  "demo-stopped",
+  "sandbox-missing",
+  "image-not-found",
+  "image-denied",
+  "unfit-image",
+  "unschedulable",
+  "quota",
+  "out-of-memory",
+  "evicted",
+  "node-lost",
+] as const;
 export type EndCause = (typeof END_CAUSES)[number];
 
 /** What a cluster sees of one execution now. */

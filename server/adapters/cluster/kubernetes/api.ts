@@ -6,6 +6,7 @@ import {
   createConfiguration,
   IsomorphicFetchHttpLibrary,
   KubeConfig,
+  NetworkingV1Api,
   PatchStrategy,
   RbacAuthorizationV1Api,
   ServerConfiguration,
@@ -65,6 +66,7 @@ export function openApi(config: KubeConfig) {
     cluster,
     core: new CoreV1Api(configuration),
     certificates: new CertificatesV1Api(configuration),
+    networking: new NetworkingV1Api(configuration),
     rbac: new RbacAuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
   };

@@ -2,16 +2,16 @@
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Marks } from "../../../domain/node/marks.ts";
-import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../domain/node/seen.ts";
-import type { JoinTarget, Log, NodeChange, Nodes } from "../../deps.ts";
-import { type Api, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "./api.ts";
+import type { Marks } from "../../../../../domain/node/marks.ts";
+import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../../../domain/node/seen.ts";
+import type { JoinTarget, Log, NodeChange, Nodes } from "../../../../deps.ts";
+import { type Api, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "../api.ts";
+import { follow } from "../watch.ts";
 import { caHash } from "./certificate.ts";
 import { CLUSTER_INFO, clusterInfo, hostPort, readClusterInfo, signatureKey, signClusterInfo } from "./cluster-info.ts";
 import { markPatch } from "./patch.ts";
 import { AnyObject, joinRequest, NodeObject, RequestObject, seenNode } from "./read.ts";
 import { ensureRights } from "./rights.ts";
-import { follow } from "./watch.ts";
 
 export interface KubernetesNodesOptions {
   /** path of a kubeconfig; null inside the cluster itself */

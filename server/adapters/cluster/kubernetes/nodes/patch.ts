@@ -8,7 +8,7 @@ import {
   type Marks,
   TAINT,
   TAINT_EFFECT,
-} from "../../../domain/node/marks.ts";
+} from "../../../../../domain/node/marks.ts";
 import { type NodeObject, seenNode } from "./read.ts";
 
 /**

@@ -3,7 +3,7 @@ import { createHash, X509Certificate } from "node:crypto";
 import { CertificationRequest } from "@peculiar/asn1-csr";
 import { AsnConvert } from "@peculiar/asn1-schema";
 import { Extensions } from "@peculiar/asn1-x509";
-import type { RequestSubject } from "../../../domain/node/seen.ts";
+import type { RequestSubject } from "../../../../../domain/node/seen.ts";
 
 const COMMON_NAME = "2.5.4.3";
 const ORGANISATION = "2.5.4.10";

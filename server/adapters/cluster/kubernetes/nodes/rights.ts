@@ -1,7 +1,7 @@
 // What a joining machine may do with its token, and nothing else: ask for a certificate, and read what kubeadm reads.
 import type { RbacV1Subject, V1PolicyRule } from "@kubernetes/client-node";
-import { JOIN_GROUP } from "../../../domain/node/seen.ts";
-import { type Api, codeOf, orNull, patiently } from "./api.ts";
+import { JOIN_GROUP } from "../../../../../domain/node/seen.ts";
+import { type Api, codeOf, orNull, patiently } from "../api.ts";
 import { CLUSTER_INFO } from "./cluster-info.ts";
 
 const RBAC = "rbac.authorization.k8s.io";

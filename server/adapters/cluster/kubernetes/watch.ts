@@ -2,7 +2,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Watch } from "@kubernetes/client-node";
 import { codeOf } from "./api.ts";
-import { BookmarkObject, WatchError } from "./read.ts";
+import { BookmarkObject, WatchError } from "./nodes/read.ts";
 
 /** The server ends a watch after this long; a client that hears nothing for longer still gives its connection up. */
 const SERVER_ENDS_AFTER_SECONDS = 240;
@@ -13,6 +13,8 @@ const MOST_PAUSE_MS = 10_000;
 export interface Followed {
   readonly config: KubeConfig;
   readonly path: string;
+  /** beside what every watch asks */
+  readonly query?: Readonly<Record<string, string>>;
   /** @returns the resourceVersion to follow from */
   list(): Promise<string>;
   onObject(type: "ADDED" | "MODIFIED" | "DELETED", object: unknown): void;
@@ -47,7 +49,7 @@ interface End {
   readonly error: unknown;
 }
 
-function watchOnce({ config, path, onObject }: Followed, start: string, signal: AbortSignal): Promise<End> {
+function watchOnce({ config, path, query, onObject }: Followed, start: string, signal: AbortSignal): Promise<End> {
   return new Promise((resolve) => {
     let from = start;
     let heard = false;
@@ -74,8 +76,13 @@ function watchOnce({ config, path, onObject }: Followed, start: string, signal: 
       heard = true;
       if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") onObject(type, object);
     };
-    const query = { resourceVersion: start, allowWatchBookmarks: true, timeoutSeconds: SERVER_ENDS_AFTER_SECONDS };
-    new Watch(config).watch(path, query, onEvent, finish).then(
+    const asked = {
+      ...query,
+      resourceVersion: start,
+      allowWatchBookmarks: true,
+      timeoutSeconds: SERVER_ENDS_AFTER_SECONDS,
+    };
+    new Watch(config).watch(path, asked, onEvent, finish).then(
       (controller) => {
         connection = controller;
         if (signal.aborted) controller.abort();

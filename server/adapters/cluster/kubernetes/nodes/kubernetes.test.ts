@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { CertificatesV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Marks, marksOf, stripped } from "../../../domain/node/marks.ts";
-import type { NodeChange, Nodes } from "../../deps.ts";
-import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../testing/kubernetes.ts";
+import { type Marks, marksOf, stripped } from "../../../../../domain/node/marks.ts";
+import type { NodeChange, Nodes } from "../../../../deps.ts";
+import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
 import { signatureKey } from "./cluster-info.ts";
 import { kubernetesNodes } from "./kubernetes.ts";
 
@@ -62,7 +62,7 @@ describe.skipIf(!TEST_KUBECONFIG)("the nodes of a real Kubernetes (needs BERTH_T
     const body = { data: { [signatureKey(id)]: "x..y" } };
     await cluster.core.patchNamespacedConfigMap(
       { namespace: "kube-public", name: "cluster-info", body },
-      (await import("./api.ts")).MERGE,
+      (await import("../api.ts")).MERGE,
     );
     await expect
       .poll(

@@ -1,7 +1,7 @@
 // Objects of the API in our own words. They come typed from the client or as plain JSON from a watch: both are parsed.
 import { z } from "zod";
-import { TAINT } from "../../../domain/node/marks.ts";
-import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../domain/node/seen.ts";
+import { TAINT } from "../../../../../domain/node/marks.ts";
+import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../../../domain/node/seen.ts";
 import { readRequest } from "./certificate.ts";
 
 const texts = z.record(z.string(), z.string()).nullish();

@@ -1,7 +1,7 @@
 // One watcher at a time over all replicas: whoever holds an advisory lock, on a session that PostgreSQL itself ends when
 // its holder falls silent. A holder that was killed, frozen or cut off loses the lock within seconds.
 import postgres from "postgres";
-import type { Log } from "../../deps.ts";
+import type { Log } from "../../../deps.ts";
 
 /** Any number that nobody else locks in this database. */
 const LOCK = 7_206_104_951;

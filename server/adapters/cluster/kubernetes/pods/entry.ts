@@ -1,0 +1,41 @@
+// What runs first in a workspace: it makes an sshd of whatever image it is, or says what the image lacks.
+
+/** Exit code of an image that cannot be a workspace; its termination message says why. */
+export const UNFIT_IMAGE = 64;
+
+export const SSH_DIR = "/run/berth/ssh";
+export const ENV_DIR = "/run/berth/env";
+/** Inside the pod: a port below 1024 would need one right more. */
+export const SSH_PORT = 2222;
+
+/**
+ * For /bin/sh of Debian, Alpine and the like. Keys are copied, because sshd refuses files that others may read, and a
+ * mounted Secret is a link. Sessions get the environment by `~/.ssh/environment`, which knows one line a variable.
+ */
+export const ENTRY_SCRIPT = `
+set -eu
+unfit() { echo "$1" | tee /dev/termination-log; exit ${UNFIT_IMAGE}; }
+sshd=$(command -v sshd || true)
+[ -n "$sshd" ] || for each in /usr/sbin/sshd /usr/local/sbin/sshd; do [ -x "$each" ] && sshd=$each; done
+[ -n "$sshd" ] || unfit "The image has no sshd: install openssh-server (Debian, Ubuntu) or openssh (Alpine) in it."
+umask 077
+mkdir -p /run/sshd /root/.ssh /etc/ssh || unfit "The image's file system cannot be written."
+chmod 0755 /run/sshd
+chmod go-w /root
+cp ${SSH_DIR}/authorized_keys /root/.ssh/authorized_keys
+cp ${SSH_DIR}/host_key /etc/ssh/berth_host_key
+: >/root/.ssh/environment
+for file in ${ENV_DIR}/*; do
+  [ -f "$file" ] || continue
+  value=$(cat "$file")
+  case "$value" in *"
+"*) continue ;; esac
+  echo "\${file##*/}=$value" >>/root/.ssh/environment
+done
+grep -q '^sshd:' /etc/passwd || echo 'sshd:x:74:74:sshd:/run/sshd:/sbin/nologin' >>/etc/passwd
+exec "$sshd" -D -e -f /dev/null \\
+  -o Port=${SSH_PORT} -o HostKey=/etc/ssh/berth_host_key -o PidFile=none -o UsePAM=no \\
+  -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password \\
+  -o AuthorizedKeysFile=/root/.ssh/authorized_keys -o PermitUserEnvironment=yes -o AcceptEnv='LANG LC_*' \\
+  -o PrintMotd=no -o Subsystem='sftp internal-sftp' -o MaxStartups=20:30:60 -o LoginGraceTime=30
+`.trim();

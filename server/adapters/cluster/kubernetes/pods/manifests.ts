@@ -1,0 +1,244 @@
+// Everything the cluster is asked to hold for one execution, as pure functions of its spec.
+import type {
+  V1Namespace,
+  V1NetworkPolicy,
+  V1Pod,
+  V1ResourceQuota,
+  V1Secret,
+  V1Service,
+} from "@kubernetes/client-node";
+import type { ExecutionSpec } from "../../../../../domain/execution/spec.ts";
+import { TAINT } from "../../../../../domain/node/marks.ts";
+import { ENTRY_SCRIPT, ENV_DIR, SSH_DIR, SSH_PORT } from "./entry.ts";
+import { keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
+
+export interface PodSpec extends ExecutionSpec {
+  readonly tenant: string;
+  readonly nodeName: string;
+  readonly host: string;
+}
+
+export interface ClusterRules {
+  readonly labelPrefix: string;
+  /** most GPUs that one tenant may hold in the cluster */
+  readonly tenantMaxGpus: number;
+  /** pod, service and node addresses that no workspace may reach, besides everything private */
+  readonly ownCidrs: readonly string[];
+  /** null: the cluster's default */
+  readonly runtimeClass: string | null;
+}
+
+/** What sshd needs of root's rights, and nothing else. */
+const CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETUID", "SETGID", "SYS_CHROOT", "AUDIT_WRITE"];
+const GPU = "nvidia.com/gpu";
+/** A rental lasts at most 720 hours with all its extensions; this ends a pod that everybody forgot. */
+const LONGEST_SECONDS = 720 * 3600;
+const STOP_SECONDS = 5;
+
+/** Ranges that are nobody's public internet: private, shared, loopback, link-local, test, multicast, reserved. */
+const NOT_THE_INTERNET = [
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
+  ...["192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"],
+];
+const NOT_THE_INTERNET_6 = ["::1/128", "::/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"];
+
+function labelsOf(spec: PodSpec, prefix: string): Record<string, string> {
+  const keys = keysOf(prefix);
+  return {
+    [MANAGED_BY]: MANAGER,
+    [keys.execution]: podName(spec.id),
+    [keys.job]: spec.jobId.replace("_", "-"),
+    [keys.tenant]: spec.tenant,
+  };
+}
+
+/** Pod Security by labels: enforced from Kubernetes 1.23 on, of no effect before. */
+export function namespace(tenant: string, { labelPrefix }: ClusterRules): V1Namespace {
+  const level = "baseline";
+  return {
+    metadata: {
+      name: namespaceOf(tenant),
+      labels: {
+        [MANAGED_BY]: MANAGER,
+        [keysOf(labelPrefix).tenant]: tenant,
+        "pod-security.kubernetes.io/enforce": level,
+        "pod-security.kubernetes.io/audit": "restricted",
+        "pod-security.kubernetes.io/warn": "restricted",
+      },
+    },
+  };
+}
+
+/** A second lock behind `place`, which refuses with a reason before it comes to this. */
+export function quota(tenant: string, { tenantMaxGpus }: ClusterRules): V1ResourceQuota {
+  return {
+    metadata: { name: MANAGER, namespace: namespaceOf(tenant), labels: { [MANAGED_BY]: MANAGER } },
+    spec: { hard: { [`requests.${GPU}`]: String(tenantMaxGpus), "services.loadbalancers": "0" } },
+  };
+}
+
+/**
+ * In: SSH. Out: names, and the internet but for port 25; no other pod, service, node, or metadata server. The ranges
+ * of ports need `endPort` (Kubernetes 1.22); a cluster that does not know it lets out less, not more.
+ */
+export function networkPolicy(tenant: string, { ownCidrs }: ClusterRules): V1NetworkPolicy {
+  const six = (cidr: string) => cidr.includes(":");
+  return {
+    metadata: { name: MANAGER, namespace: namespaceOf(tenant), labels: { [MANAGED_BY]: MANAGER } },
+    spec: {
+      podSelector: {},
+      policyTypes: ["Ingress", "Egress"],
+      ingress: [{ ports: [{ protocol: "TCP", port: SSH_PORT }] }],
+      egress: [
+        {
+          to: [
+            {
+              namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "kube-system" } },
+              podSelector: { matchLabels: { "k8s-app": "kube-dns" } },
+            },
+          ],
+          ports: [
+            { protocol: "UDP", port: 53 },
+            { protocol: "TCP", port: 53 },
+          ],
+        },
+        {
+          to: [
+            {
+              ipBlock: { cidr: "0.0.0.0/0", except: [...NOT_THE_INTERNET, ...ownCidrs.filter((cidr) => !six(cidr))] },
+            },
+            { ipBlock: { cidr: "::/0", except: [...NOT_THE_INTERNET_6, ...ownCidrs.filter(six)] } },
+          ],
+          ports: [
+            { protocol: "TCP", port: 1, endPort: 24 },
+            { protocol: "TCP", port: 26, endPort: 65_535 },
+            { protocol: "UDP", port: 1, endPort: 65_535 },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+/** Its node port is what customers log in to; it is made first, so that the pod can be told. */
+export function service(spec: PodSpec, { labelPrefix }: ClusterRules): V1Service {
+  return {
+    metadata: {
+      name: podName(spec.id),
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+      annotations: { [keysOf(labelPrefix).host]: spec.host },
+    },
+    spec: {
+      type: "NodePort",
+      externalTrafficPolicy: "Local",
+      selector: { [keysOf(labelPrefix).execution]: podName(spec.id) },
+      ports: [{ name: "ssh", protocol: "TCP", port: 22, targetPort: SSH_PORT }],
+    },
+  };
+}
+
+export function sshSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secret {
+  return {
+    metadata: {
+      name: `${podName(spec.id)}-ssh`,
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+    },
+    immutable: true,
+    stringData: { authorized_keys: `${spec.sshPublicKeys.join("\n")}\n`, host_key: spec.sshHostKey },
+  };
+}
+
+/** @param nodePort where SSH answers */
+export function envSecret(spec: PodSpec, { labelPrefix }: ClusterRules, nodePort: number): V1Secret {
+  return {
+    metadata: {
+      name: `${podName(spec.id)}-env`,
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+    },
+    immutable: true,
+    stringData: environmentOf(spec, nodePort),
+  };
+}
+
+/** BERTH_* are facts, LD_* change how every program loads, and the device plugin says which GPUs there are. */
+const KEPT = /^(BERTH_|LD_|CUDA_VISIBLE_DEVICES$|NVIDIA_VISIBLE_DEVICES$)/;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function environmentOf(spec: PodSpec, nodePort: number): Record<string, string> {
+  const wished = Object.entries(spec.env).filter(([name]) => NAME.test(name) && !KEPT.test(name));
+  return {
+    ...Object.fromEntries(wished),
+    BERTH_JOB_ID: spec.jobId,
+    BERTH_PROVIDER_ID: spec.providerId,
+    BERTH_GPU_COUNT: String(spec.gpuUuids.length),
+    BERTH_PUBLIC_IP: spec.host,
+    BERTH_SSH_PORT: String(nodePort),
+    BERTH_DEADLINE: spec.deadline,
+  };
+}
+
+/** Bound to one node by its name, which no kubelet can change: labels inform, they never authorise. */
+export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules): V1Pod {
+  const name = podName(spec.id);
+  const amounts = {
+    cpu: String(spec.cpuCores),
+    memory: `${spec.memoryMb}Mi`,
+    "ephemeral-storage": `${spec.diskGb}Gi`,
+    ...(spec.gpuUuids.length > 0 ? { [GPU]: String(spec.gpuUuids.length) } : {}),
+  };
+  return {
+    metadata: {
+      name,
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+    },
+    spec: {
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      hostname: "workspace",
+      activeDeadlineSeconds: LONGEST_SECONDS,
+      terminationGracePeriodSeconds: STOP_SECONDS,
+      ...(runtimeClass === null ? {} : { runtimeClassName: runtimeClass }),
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: [spec.nodeName] }] }],
+          },
+        },
+      },
+      tolerations: [{ key: `${labelPrefix}/${TAINT}`, operator: "Exists", effect: "NoSchedule" }],
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "workspace",
+          image: spec.image,
+          imagePullPolicy: "IfNotPresent",
+          command: ["/bin/sh", "-c", ENTRY_SCRIPT],
+          envFrom: [{ secretRef: { name: `${name}-env` } }],
+          ports: [{ name: "ssh", containerPort: SSH_PORT, protocol: "TCP" }],
+          resources: { requests: amounts, limits: amounts },
+          readinessProbe: { tcpSocket: { port: SSH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 10 },
+          securityContext: {
+            runAsUser: 0,
+            privileged: false,
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ["ALL"], add: [...CAPABILITIES] },
+          },
+          terminationMessagePolicy: "FallbackToLogsOnError",
+          volumeMounts: [
+            { name: "ssh", mountPath: SSH_DIR, readOnly: true },
+            { name: "env", mountPath: ENV_DIR, readOnly: true },
+          ],
+        },
+      ],
+      volumes: [
+        { name: "ssh", secret: { secretName: `${name}-ssh`, defaultMode: 0o400 } },
+        { name: "env", secret: { secretName: `${name}-env`, defaultMode: 0o400 } },
+      ],
+    },
+  };
+}

@@ -1,0 +1,34 @@
+// What Kubernetes calls the things of one execution. Names follow from ids, so that doing it twice is doing it once.
+import { type ExecutionId, isId } from "../../../../../domain/ids.ts";
+
+/** `exec_01…` as a name: `_` is none that Kubernetes takes. */
+export function podName(id: ExecutionId): string {
+  return id.replace("_", "-");
+}
+
+/** @returns null for the name of anything else */
+export function executionOf(name: string): ExecutionId | null {
+  const id = name.replace("-", "_");
+  return isId("exec", id) ? id : null;
+}
+
+/** One namespace a tenant. @param tenant an account: a wallet address in lower case */
+export function namespaceOf(tenant: string): string {
+  return `berth-${tenant}`;
+}
+
+export const MANAGED_BY = "app.kubernetes.io/managed-by";
+export const MANAGER = "berth";
+export const OURS = `${MANAGED_BY}=${MANAGER}`;
+
+/** Labels and annotations of ours, under the operator's prefix. */
+export function keysOf(prefix: string) {
+  return {
+    execution: `${prefix}/execution`,
+    job: `${prefix}/job`,
+    tenant: `${prefix}/tenant`,
+    host: `${prefix}/host`,
+    refused: `${prefix}/refused`,
+  } as const;
+}
+export type Keys = ReturnType<typeof keysOf>;
