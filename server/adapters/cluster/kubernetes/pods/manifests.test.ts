@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import { formatId } from "../../../../../domain/ids.ts";
+import {
+  type ClusterRules,
+  envSecret,
+  namespace,
+  networkPolicy,
+  type PodSpec,
+  pod,
+  quota,
+  service,
+  sshSecret,
+} from "./manifests.ts";
+import { executionOf, podName } from "./names.ts";
+
+const ZEROES = new Uint8Array(10);
+const RULES: ClusterRules = {
+  labelPrefix: "berth.dev",
+  tenantMaxGpus: 8,
+  ownCidrs: ["203.0.113.0/24", "2001:db8::/32"],
+  runtimeClass: null,
+};
+const SPEC: PodSpec = {
+  id: formatId("exec", 0, ZEROES),
+  jobId: formatId("job", 0, ZEROES),
+  providerId: formatId("prov", 0, ZEROES),
+  kind: "rental",
+  image: "ubuntu:24.04",
+  cpuCores: 4,
+  memoryMb: 16_384,
+  diskGb: 50,
+  gpuUuids: ["GPU-a", "GPU-b"],
+  env: {
+    HELLO: "world",
+    "not a name": "x",
+    BERTH_JOB_ID: "forged",
+    LD_PRELOAD: "/evil.so",
+    CUDA_VISIBLE_DEVICES: "all",
+  },
+  sshPublicKeys: ["ssh-ed25519 AAAA me"],
+  sshHostKey: "PRIVATE",
+  deadline: "2026-06-01T13:00:00.000Z",
+  tenant: `0x${"ab".repeat(20)}`,
+  nodeName: "machine-1",
+  host: "node.example",
+};
+
+describe("the manifests", () => {
+  test.each([
+    ["namespace", namespace(SPEC.tenant, RULES)],
+    ["quota", quota(SPEC.tenant, RULES)],
+    ["network policy", networkPolicy(SPEC.tenant, RULES)],
+    ["service", service(SPEC, RULES)],
+    ["SSH secret", sshSecret(SPEC, RULES)],
+    ["environment secret", envSecret(SPEC, RULES, 30_022)],
+    ["pod", pod(SPEC, RULES)],
+  ])("ask for this %s and nothing else", (_name, manifest) => expect(manifest).toMatchSnapshot());
+});
+
+test("a pod is bound to its node by name, asks for all it may use, and has no token", () => {
+  const { spec } = pod(SPEC, RULES);
+  const [container] = spec?.containers ?? [];
+  expect(container?.resources?.requests).toEqual(container?.resources?.limits);
+  expect(spec?.automountServiceAccountToken).toBe(false);
+  expect(JSON.stringify(spec?.affinity)).toContain('"metadata.name"');
+  expect(spec?.nodeSelector).toBeUndefined();
+  expect(container?.securityContext).toMatchObject({ privileged: false, allowPrivilegeEscalation: false });
+});
+
+test("only secrets hold keys and environment: whoever reads pods reads neither", () => {
+  const shown = JSON.stringify([pod(SPEC, RULES), service(SPEC, RULES)]);
+  for (const hidden of [SPEC.sshHostKey, "world", "AAAA"]) expect(shown).not.toContain(hidden);
+});
+
+test("what Berth says of an execution cannot be overruled by its customer", () => {
+  const { stringData } = envSecret(SPEC, RULES, 30_022);
+  expect(stringData).toMatchObject({ HELLO: "world", BERTH_JOB_ID: SPEC.jobId, BERTH_SSH_PORT: "30022" });
+  expect(Object.keys(stringData ?? {}).filter((name) => /^LD_|^CUDA|not a name/.test(name))).toEqual([]);
+});
+
+test("a pod's name is its execution's, and back", () => {
+  expect(executionOf(podName(SPEC.id))).toBe(SPEC.id);
+  expect(podName(SPEC.id)).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+  expect(executionOf("somebody-elses")).toBeNull();
+});
+
+test("with a runtime class its pods use it", () => {
+  expect(pod(SPEC, { ...RULES, runtimeClass: "gvisor" }).spec?.runtimeClassName).toBe("gvisor");
+});
