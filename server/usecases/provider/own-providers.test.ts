@@ -13,6 +13,7 @@ import { announceMaintenance } from "./announce-maintenance.ts";
 import { appealReputation } from "./appeal-reputation.ts";
 import { createEnrolmentToken } from "./create-enrolment-token.ts";
 import { earningsByDay } from "./earnings-by-day.ts";
+import { fleetTotals } from "./fleet-totals.ts";
 import { followEnrolment } from "./follow-enrolment.ts";
 import { getOwnProvider } from "./get-own-provider.ts";
 import { listOwnProviders } from "./list-own-providers.ts";
@@ -238,4 +239,21 @@ test("an enrolment is followed: the tokens that are out, and the machines that c
   expect(followed).toMatchObject({ open_tokens: 1, open_until: expiresAt.toISOString(), machines: [{ id: fresh }] });
   world.pass(2 * HOUR);
   expect(await followEnrolment(world.deps, OWNER)).toMatchObject({ open_tokens: 0, machines: [] });
+});
+
+test("the totals of an owner are over all machines: free only where work is taken, earned also by who left", async () => {
+  const one = await world.provider({ gpus: 2, perGpuHour: 1_000_000n, perCpuHour: 0n });
+  await world.provider({ gpus: 3, presence: "offline" });
+  await world.provider({ gpus: 8, owner: STRANGER.account });
+  await earn(1, one, 30 * MINUTE);
+  await world.rent(await world.customer(2), { providerId: one });
+  expect(await fleetTotals(world.deps, OWNER)).toEqual({
+    machines: 2,
+    available: 1,
+    gpus: { total: 5, free: 1, inUse: 1, mining: 0 },
+    earned: "0.450000",
+    earnedPromotion: "0.450000",
+  });
+  const gone = await fleetTotals(world.deps, STRANGER);
+  expect(gone).toMatchObject({ machines: 1, gpus: { total: 8, free: 8 }, earned: "0.000000" });
 });
