@@ -64,14 +64,22 @@ export async function writeDesire(
 
 export type LiveExecution = typeof executions.$inferSelect;
 
-/** What lives on a locked provider, locked too. */
-export function liveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+function selectLiveOn(tx: Tx, providerId: ProviderId) {
   return tx
     .select()
     .from(executions)
     .where(and(eq(executions.providerId, providerId), inArray(executions.status, LIVE_STATUSES)))
-    .orderBy(asc(executions.id))
-    .for("no key update");
+    .orderBy(asc(executions.id));
+}
+
+/** What lives on a provider. Where that is locked nothing can be added; what lives may end at any time. */
+export async function liveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+  return selectLiveOn(tx, providerId);
+}
+
+/** What lives on a locked provider, locked too: for who writes to it. */
+export async function lockLiveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+  return selectLiveOn(tx, providerId).for("no key update");
 }
 
 /** Backoff of an execution that stays due: 2 s doubling to 5 minutes, with jitter so that they do not march in step. */

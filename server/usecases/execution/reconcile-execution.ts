@@ -130,7 +130,7 @@ function changes({ execution, job, provider }: ExecutionRow, observed: Observed,
       return { unreachableSince: null, outageMs: outageSoFar(execution, now) };
     case "stopRequested":
       if (execution.desired === "run" && execution.status !== "scheduled")
-        return { desired: "stop", stopReason: step.reason, stopRequestedAt: execution.expiresAt ?? now };
+        return { desired: "stop", stopReason: step.reason, stopRequestedAt: earliest(execution.expiresAt, now) };
       break;
   }
   if (!step.endedAt) return {};

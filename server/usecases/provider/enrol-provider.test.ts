@@ -194,7 +194,11 @@ test("a machine keeps the id it came with, is known by it again, and takes no se
   expect(await enrolProvider(world.deps, given, { externalId: "p-1" })).toEqual(first);
   expect(await enrolProvider(world.deps, given, { externalId: "p-1" })).toEqual(first);
   await expect(enrolProvider(world.deps, given, { externalId: "p-2" })).rejects.toMatchObject({ code: "conflict" });
-  expect(await world.db.select().from(providers)).toMatchObject([{ externalId: "p-1" }]);
+  const other = body({ token: await token(), name: "demo-2" });
+  await enrolProvider(world.deps, other);
+  await expect(enrolProvider(world.deps, other, { externalId: "p-1" })).rejects.toMatchObject({ code: "conflict" });
+  const all = await world.db.select().from(providers).orderBy(providers.name);
+  expect(all.map(({ externalId }) => externalId)).toEqual(["p-1", null]);
 });
 
 test("of two machines that claim one id at once, one has it", async () => {
