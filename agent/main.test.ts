@@ -229,5 +229,5 @@ test("enrol says what it told the broker and what comes next", async () => {
   await exited(first);
   expect(first.output).toContain(`Enrolled as ${PROVIDER}.`);
   expect(first.output).toContain("2 × NVIDIA L4 (declared), 1 × NVIDIA A10 (declared)");
-  expect(first.output).toContain(`berth-agent install --data-dir ${dir}`);
+  expect(first.output).toContain(` install --data-dir ${dir}`);
 }, 30_000);
