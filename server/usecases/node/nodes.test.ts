@@ -232,6 +232,25 @@ describe.skipIf(!TEST_KUBECONFIG)("a machine of a real Kubernetes (needs BERTH_T
     expect(await joinTicketOf(deps, id)).not.toBeNull(); // the honest machine may still come
   });
 
+  test("a request that Berth may not answer holds nothing up, and a token that keeps asking is revoked", async () => {
+    const { id, name, ticket } = await issued();
+    const { nodes } = deps;
+    if (!nodes) throw new Error("no cluster");
+    const bound = { ...deps, nodes: { ...nodes, refuse: () => Promise.reject(new Error("403")) } };
+    const honest = request();
+    for (let n = 0; n < 3; n++) await cluster.ask(ticket.token, request(), subject("other"));
+    await cluster.ask(ticket.token, honest, subject(name));
+    await reconcileNode(bound, id);
+    await reconcileNode(bound, id);
+    expect(await cluster.request(honest)).toMatchObject({ decided: "Approved" });
+    expect(await count(id, "csr-refused")).toBe(3);
+    expect((await nodeRow(id)).tokenId).not.toBeNull();
+    for (let n = 0; n < 7; n++) await cluster.ask(ticket.token, request(), subject("other"));
+    await look(id);
+    expect((await nodeRow(id)).tokenId).toBeNull();
+    expect(await count(id, "csr-refused")).toBe(10);
+  });
+
   test("of two honest requests at once, under two workers at once, one is approved", async () => {
     const { id, name, ticket } = await issued();
     const both = [request(), request()];
