@@ -1,4 +1,5 @@
 // What to look at before a machine is admitted.
+import { Fragment } from "react";
 import type { OperatorProviderView } from "../../protocol/views.ts";
 import { Owner, Sharers } from "./provider-words.tsx";
 
@@ -19,15 +20,15 @@ export function Checks({ provider }: { readonly provider: OperatorProviderView }
     ["Address for customers", host],
     ["Calls itself", hostname],
     ["Runs", `${runtime}${sandboxed ? ", sandboxed" : ", without a sandbox"}`],
-    ["Other machines of", <Owner key="owner" owner={provider.owner} />],
+    ["Owner, with all its machines", <Owner key="owner" owner={provider.owner} />],
   ] as const;
   return (
     <dl className="facts mt-3">
       {facts.map(([term, words]) => (
-        <div key={term} className="contents">
+        <Fragment key={term}>
           <dt>{term}</dt>
           <dd>{words}</dd>
-        </div>
+        </Fragment>
       ))}
     </dl>
   );

@@ -24,9 +24,14 @@ interface FrameProps {
 export function OperatorFrame({ here, title, aside, children }: FrameProps) {
   return (
     <Page eyebrow="Operator" title={title} aside={aside}>
-      <nav aria-label="Operator" className="flex flex-wrap gap-2">
+      <nav aria-label="Operator" className="flex flex-wrap gap-x-5 border-line border-b text-cell">
         {PLACES.map(({ href, words }) => (
-          <Link key={href} href={href} className="chip" aria-current={href === here ? "page" : undefined}>
+          <Link
+            key={href}
+            href={href}
+            aria-current={href === here ? "page" : undefined}
+            className="-mb-px border-transparent border-b-2 py-2 text-ink-2 no-underline hover:text-ink aria-[current]:border-ink aria-[current]:font-[560] aria-[current]:text-ink"
+          >
             {words}
           </Link>
         ))}

@@ -1,6 +1,7 @@
 // One machine as an operator judges it: what it claims, what went wrong with it, what was decided.
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
+import { Fragment } from "react";
 import { Checks } from "../../../../components/operator/checks.tsx";
 import { Decide } from "../../../../components/operator/decide.tsx";
 import { EventsTable } from "../../../../components/operator/events-table.tsx";
@@ -81,10 +82,10 @@ async function view(operator: Principal, id: ProviderId) {
         <Panel title="What it says it is">
           <dl className="facts">
             {facts.map(([term, words]) => (
-              <div key={term} className="contents">
+              <Fragment key={term}>
                 <dt>{term}</dt>
                 <dd>{words}</dd>
-              </div>
+              </Fragment>
             ))}
           </dl>
         </Panel>
