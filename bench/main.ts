@@ -41,9 +41,7 @@ const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows
   },
   search: async (postgres) => {
     const url = await postgres.database("search");
-    return {
-      rows: await withRuntime(url, (deps) => withServers(url, (wire, echo) => benchSearch(deps, wire, echo))),
-    };
+    return withRuntime(url, (deps) => withServers(url, (wire, echo) => benchSearch(deps, wire, echo)));
   },
   rings: async (postgres) => ({ rows: await benchRings(await postgres.database("rings", "bare")) }),
 };
