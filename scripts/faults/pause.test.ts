@@ -52,12 +52,12 @@ test.concurrent.each(Object.entries(PAUSES))(
     await sleep(AFTERWARDS_MS);
 
     expect(await found()).toMatchObject({ id: before.id, status: "running", startedAt: before.startedAt });
+    const codes = (await stack.db.select().from(events)).map(({ code }) => code);
+    for (const code of ["provider-offline", "heartbeatLost", "gone", "graceOver"]) expect(codes).not.toContain(code);
     await insistOnStopping(customer, id);
     expect(await leftoversWithin(stack.db, 30_000)).toEqual(NOTHING);
     const rows = await stack.db.select().from(providers);
     expect(rows.map(({ presence, reputation }) => `${presence} ${reputation}`)).toEqual(["online 100", "online 100"]);
-    const codes = (await stack.db.select().from(events)).map(({ code }) => code);
-    for (const code of ["provider-offline", "heartbeatLost", "gone", "graceOver"]) expect(codes).not.toContain(code);
     const reasons = await stack.db.select().from(reputationEvents);
     expect(reasons.map(({ reason }) => reason)).toEqual(["enrolled", "enrolled"]);
     expect(await stack.db.execute(sql`select 1 from downtimes`)).toHaveLength(0);

@@ -6,7 +6,7 @@ import { AppError } from "../../domain/errors.ts";
 import { idField, listNames } from "../../protocol/fields.ts";
 import { openApi } from "../../protocol/openapi.ts";
 import type { Access, OperationShape } from "../../protocol/operation.ts";
-import { type OperationName, operations } from "../../protocol/operations.ts";
+import { OPERATION_NAMES, type OperationName, operations } from "../../protocol/operations.ts";
 import type { Deps } from "../deps.ts";
 import { createAgentKeys } from "./agent-keys.ts";
 import { verifyAgent } from "./agent-signature.ts";
@@ -185,7 +185,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       principal: who?.principal ?? null,
       token: who?.token ?? null,
       params: parseWith(operation.params, rawParams),
-      query: parseWith(operation.query, parseQuery(request.target, listNames(operation.query))),
+      query: parseWith(operation.query, parseQuery(request.target, LISTS.get(name) ?? NO_LISTS)),
       body: parseWith(operation.body, said),
       idempotencyKey: operation.idempotent ? idempotencyKeyOf(request) : null,
       lastEventId: stream ? lastEventIdOf(request) : null,
@@ -230,6 +230,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
 
   return { dispatch, admitPage, trusts: doors.trusts };
 }
+
+/** Names of each operation's query that may be repeated: asked of its schema once. */
+const LISTS = new Map(OPERATION_NAMES.map((name) => [name, listNames(operations[name].query)]));
+const NO_LISTS: ReadonlySet<string> = new Set();
 
 /** What every path of a signed agent names. */
 const OF_A_PROVIDER = z.object({ id: idField("prov") });
