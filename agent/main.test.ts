@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { Enrol, Heartbeat } from "../protocol/agent.ts";
+import { AgentDrain, Enrol, Heartbeat } from "../protocol/agent.ts";
 import { listPids, until } from "./processes.ts";
 
 const PROVIDER = "prov_01arz3ndektsv4rrffq69g5fav";
@@ -34,12 +34,13 @@ async function broker() {
   };
   const enrolments: Enrolment[] = [];
   const beats: Heartbeat[] = [];
+  const drains: Drained[] = [];
   const held = new Set<ServerResponse>();
-  const world = { wanted: true, refuse: 0 };
+  const world = { wanted: true, refuse: 0, status: "available", staleDrains: 0 };
   const answer = (response: ServerResponse) => {
     held.delete(response);
     const executions = world.wanted ? [execution] : [];
-    const said = { now: new Date().toISOString(), status: "available", notices: [], join: null };
+    const said = { now: new Date().toISOString(), status: world.status, notices: [], join: null };
     response.end(JSON.stringify({ ...said, generation: 1, executions }));
   };
   const server = createServer((request, response) => {
@@ -52,6 +53,12 @@ async function broker() {
         enrolments.push(Enrol.parse(JSON.parse(raw)));
         if (world.refuse-- > 0) response.writeHead(503).end("{}");
         else response.writeHead(201).end(JSON.stringify({ provider_id: PROVIDER, status: "joined" }));
+        return;
+      }
+      if (request.url?.endsWith("/agent-drain")) {
+        drains.push(AgentDrain.parse(JSON.parse(raw)));
+        if (world.staleDrains-- > 0) response.writeHead(409).end(JSON.stringify({ code: "stale-sequence" }));
+        else response.end(JSON.stringify({ draining: drains.at(-1)?.draining, live_executions: 1 }));
         return;
       }
       beats.push(Heartbeat.parse(JSON.parse(raw)));
@@ -69,12 +76,13 @@ async function broker() {
     rmSync(dir, { recursive: true, force: true });
   });
   return {
-    ...{ url, dir: join(dir, "data"), enrolments, beats, world },
+    ...{ url, dir: join(dir, "data"), enrolments, beats, drains, world },
     release: () => [...held].forEach(answer),
     lastState: () => beats.at(-1)?.executions[0]?.state,
   };
 }
 type Enrolment = ReturnType<typeof Enrol.parse>;
+type Drained = ReturnType<typeof AgentDrain.parse>;
 
 function agent(...args: string[]): ChildProcess & { output: string } {
   const child = spawn(process.execPath, ["--import", "tsx", resolve("agent/main.ts"), ...args], { stdio: "pipe" });
@@ -176,3 +184,50 @@ test("a start without identity and token says what to give", async () => {
   expect(lost.output).toContain("--token");
   rmSync(dir, { recursive: true, force: true });
 }, 20_000);
+
+test("beside a running agent: status tells of it, drain takes a number of the same sequence, a second agent is refused", async () => {
+  const { url, dir, beats, drains, world, lastState, release } = await broker();
+  const first = agent("start", ...enrolFlags(url, dir));
+  expect(await until(() => lastState() === "ready", 20_000), first.output).toBe(true);
+  const said = async (...args: string[]) => {
+    const child = agent(...args, "--data-dir", dir);
+    await exited(child);
+    return { code: child.exitCode, output: child.output };
+  };
+  const status = await said("status");
+  expect(status, status.output).toMatchObject({ code: 0 });
+  expect(status.output).toMatch(/execution +exec_01arz3ndektsv4rrffq69g5fa1 ready on port 3\d{4}/);
+  expect((await said("start")).output).toContain("an agent already runs on");
+
+  world.staleDrains = 1;
+  const drained = await said("drain");
+  expect(drained.output).toContain("It takes no new work. 1 execution runs");
+  expect(drains.map(({ draining }) => draining)).toEqual([true, true]);
+  release();
+  const before = beats.length;
+  expect(await until(() => beats.length > before, 10_000)).toBe(true);
+  const [refused, taken] = drains.map(({ seq }) => seq);
+  expect(taken).toBeGreaterThan(refused ?? 0);
+  expect(beats.at(-1)?.seq).toBeGreaterThan(taken ?? 0);
+  expect((await said("drain", "--resume")).output).toContain("It takes work again.");
+
+  world.status = "pending";
+  world.wanted = false;
+  release();
+  expect(await until(() => beats.at(-1)?.executions.length === 0, 10_000)).toBe(true);
+  release();
+  await until(() => readFileSync(join(dir, "status.json"), "utf8").includes('"pending"'), 10_000);
+  expect(await said("status", "--json")).toMatchObject({ code: 4 });
+  first.kill("SIGTERM");
+  await exited(first);
+  expect(await said("status")).toMatchObject({ code: 3 });
+}, 90_000);
+
+test("enrol says what it told the broker and what comes next", async () => {
+  const { url, dir } = await broker();
+  const first = agent("enrol", ...enrolFlags(url, dir));
+  await exited(first);
+  expect(first.output).toContain(`Enrolled as ${PROVIDER}.`);
+  expect(first.output).toContain("2 × NVIDIA L4 (declared), 1 × NVIDIA A10 (declared)");
+  expect(first.output).toContain(` install --data-dir ${dir}`);
+}, 30_000);

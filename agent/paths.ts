@@ -5,6 +5,8 @@ import { join, resolve } from "node:path";
 
 export const SYSTEM_CONFIG = "/etc/berth/agent.yaml";
 export const SYSTEM_DATA = "/var/lib/berth-agent";
+/** What makes the installed agent a command; written by `install`. */
+export const LAUNCHER = "/usr/local/bin/berth-agent";
 
 export interface PathFlags {
   readonly dataDir?: string | undefined;

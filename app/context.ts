@@ -11,6 +11,7 @@ import { SESSION_COOKIE, tokenOfCookie } from "../server/http/session-cookie.ts"
 import { authenticate } from "../server/usecases/account/authenticate.ts";
 import { logout } from "../server/usecases/account/logout.ts";
 import { getBilling } from "../server/usecases/billing/get-billing.ts";
+import { unreadAlerts } from "../server/usecases/search/alerts.ts";
 
 /** Next bundles its own copy of this module, so what the server was started with is found under a symbol. */
 const DEPS = Symbol.for("berth.deps");
@@ -50,8 +51,8 @@ export async function endSession(): Promise<void> {
 export const visitor = cache(async (): Promise<Visitor | null> => {
   const who = await principal();
   if (!who) return null;
-  const { available } = await getBilling(deps(), who, { limit: 1 });
-  return { address: who.account, available };
+  const [{ available }, alerts] = await Promise.all([getBilling(deps(), who, { limit: 1 }), unreadAlerts(deps(), who)]);
+  return { address: who.account, available, operator: deps().settings.operators.includes(who.account), alerts };
 });
 
 export function loginOptions(): LoginOptions {

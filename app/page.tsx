@@ -1,9 +1,21 @@
 // The market: what can be rented now, live, without a login.
+import Link from "next/link";
+import { ActiveFilters } from "../components/market/active-filters.tsx";
 import { MarketFilters } from "../components/market/filters.tsx";
 import { MarketFacts, type MarketFigures } from "../components/market/market-facts.tsx";
 import { Offers } from "../components/market/offers.tsx";
-import { isMarketFilter, type MarketQuery, marketHref, readMarketQuery } from "../components/market/query.ts";
+import {
+  isMarketFilter,
+  MARKET_PARTS,
+  type MarketPart,
+  type MarketQuery,
+  marketHref,
+  readMarketQuery,
+  searchWords,
+  wireQuery,
+} from "../components/market/query.ts";
 import { RemovedLine } from "../components/market/removed-line.tsx";
+import { SaveSearch } from "../components/searches/save-search.tsx";
 import { Page } from "../components/shell/page.tsx";
 import { BerthLegend } from "../components/ui/berths.tsx";
 import { LinkButton } from "../components/ui/button.tsx";
@@ -12,10 +24,12 @@ import { Live } from "../components/ui/live.tsx";
 import { Pager } from "../components/ui/pager.tsx";
 import { Moment } from "../components/ui/time.tsx";
 import { SearchQuery } from "../protocol/operations/provider.ts";
+import { searchText } from "../protocol/search-text.ts";
 import { marketFigures } from "../server/usecases/provider/market-figures.ts";
 import { searchOffers } from "../server/usecases/provider/search-offers.ts";
-import { deps } from "./context.ts";
+import { deps, principal } from "./context.ts";
 import type { SearchParams } from "./search-params.ts";
+import { saveSearchAction } from "./searches/actions.ts";
 
 const EVERY_MS = 4000;
 const PAGE = "25";
@@ -23,15 +37,17 @@ const PAGE = "25";
 /** What the wire refuses is told and left out; the rest of the filters still counts. */
 function parse(written: MarketQuery): { query: SearchQuery; refused: Record<string, string> } {
   const refused: Record<string, string> = {};
-  const kept: Record<string, string> = { ...written, limit: PAGE };
-  const whole = SearchQuery.safeParse(kept);
-  if (whole.success) return { query: whole.data, refused };
-  for (const issue of whole.error.issues) {
-    const field = String(issue.path[0]);
-    refused[field] = issue.message;
-    delete kept[field];
+  const kept: Record<string, string | string[]> = { ...wireQuery(written), limit: PAGE };
+  // Ends are held against each other only where each is right by itself, so that a second look may refuse more.
+  for (;;) {
+    const whole = SearchQuery.safeParse(kept);
+    if (whole.success) return { query: whole.data, refused };
+    for (const { path, message } of whole.error.issues) {
+      const field = String(path[0]);
+      refused[field] = message;
+      delete kept[field];
+    }
   }
-  return { query: SearchQuery.parse(kept), refused };
 }
 
 function title({ freeGpus, providersOnline }: MarketFigures): string {
@@ -40,22 +56,36 @@ function title({ freeGpus, providersOnline }: MarketFigures): string {
   return `${gpus} free across ${providersOnline === 1 ? "1 provider" : `${providersOnline} providers`}`;
 }
 
+function without(query: MarketQuery, refused: Readonly<Record<string, string>>): MarketQuery {
+  const kept: Partial<Record<MarketPart, readonly string[]>> = { ...query };
+  for (const name of MARKET_PARTS) if (refused[name]) delete kept[name];
+  return kept;
+}
+
 export default async function MarketPage({ searchParams }: { readonly searchParams: SearchParams }) {
-  const written = readMarketQuery(await searchParams);
-  const { query, refused } = parse(written);
-  const [{ offers, next_cursor: next, facets }, figures] = await Promise.all([
+  const given = readMarketQuery(await searchParams);
+  const { query, refused } = parse(given);
+  const written = without(given, refused);
+  const [{ offers, next_cursor: next, facets }, figures, who] = await Promise.all([
     searchOffers(deps(), query),
     marketFigures(deps(), query.gpu ?? []),
+    principal(),
   ]);
   const now = deps().clock.now().toISOString();
   const filtered = Object.keys(written).some(isMarketFilter);
+  const search = searchText(query);
   return (
     <Page
       eyebrow="Live market"
       title={title(figures)}
       aside={
-        <span className="text-ink-3 text-small">
-          as of <Moment at={now} />
+        <span className="flex flex-wrap items-center gap-x-4 text-ink-3 text-small">
+          <Link className="link text-ink-2" href="/searches">
+            Saved searches
+          </Link>
+          <span>
+            as of <Moment at={now} />
+          </span>
         </span>
       }
     >
@@ -63,15 +93,21 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
       <MarketFacts figures={figures} />
       <section className="sheet" aria-label="Offers">
         {/* The form holds what was typed; a new address begins a new form. */}
-        <MarketFilters
-          key={marketHref(written, {})}
-          query={written}
-          models={facets.gpu}
-          regions={facets.region}
-          refused={refused}
-        />
-        <div className="px-4 py-2.5">
-          <RemovedLine query={written} shown={offers.length} total={facets.total} removed={facets.removed} />
+        <MarketFilters key={marketHref(given, {})} query={given} facets={facets} refused={refused} />
+        <div className="grid gap-2.5 px-4 py-2.5">
+          <ActiveFilters query={written} />
+          <RemovedLine query={written} found={facets.found} total={facets.total} removed={facets.removed} />
+          {who ? (
+            <SaveSearch key={search} search={search} words={searchWords(search)} save={saveSearchAction} />
+          ) : (
+            filtered && (
+              <p className="text-small">
+                <Link className="link text-ink-2" href="/searches">
+                  Log in to save this search
+                </Link>
+              </p>
+            )
+          )}
         </div>
         {offers.length > 0 ? (
           <Offers offers={offers} now={now} />
@@ -90,7 +126,7 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
         <Pager
           label="Offers"
           firstHref={written.cursor ? marketHref(written, {}) : null}
-          nextHref={next ? marketHref(written, { cursor: next }) : null}
+          nextHref={next ? marketHref(written, { cursor: [next] }) : null}
         />
       </section>
       <BerthLegend mining={offers.some((offer) => offer.mining_gpus > 0)} />

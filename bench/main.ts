@@ -1,4 +1,4 @@
-// npm run bench: Berth beside stated baselines, on one machine in one run. Prints a table; keeps nothing.
+// npm run bench [-- name …]: Berth beside stated baselines, on one machine in one run. Prints a table; keeps nothing.
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseEnv } from "../server/env.ts";
 import { createRuntime } from "../server/runtime.ts";
@@ -32,31 +32,31 @@ async function withServers<T>(databaseUrl: string, work: (wire: Server, echo: Se
 }
 type Server = Awaited<ReturnType<typeof startServer>>;
 
-async function bench(postgres: BenchPostgres): Promise<void> {
+/** What there is to measure, by the name it can be asked for. */
+const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows: Row[]; note?: string }>>> = {
+  rentals: async (postgres) => ({ rows: await withRuntime(await postgres.database("rentals"), benchRentals) }),
+  heartbeats: async (postgres) => {
+    const url = await postgres.database("heartbeats");
+    return withRuntime(url, (deps) => withServers(url, (wire, echo) => benchHeartbeats(deps, postgres, wire, echo)));
+  },
+  search: async (postgres) => {
+    const url = await postgres.database("search");
+    return withRuntime(url, (deps) => withServers(url, (wire, echo) => benchSearch(deps, wire, echo)));
+  },
+  rings: async (postgres) => ({ rows: await benchRings(await postgres.database("rings", "bare")) }),
+};
+
+async function bench(postgres: BenchPostgres, names: readonly string[]): Promise<void> {
   const startedAtMs = performance.now();
   const [loadBefore = 0] = loadavg();
   const rows: Row[] = [];
-  const say = (text: string) => process.stderr.write(`${text} …\n`);
-
-  say("rentals");
-  const rentals = await postgres.database("rentals");
-  rows.push(...(await withRuntime(rentals, benchRentals)));
-
-  say("heartbeats");
-  const beats = await postgres.database("heartbeats");
-  const heartbeats = await withRuntime(beats, (deps) =>
-    withServers(beats, (wire, echo) => benchHeartbeats(deps, postgres, wire, echo)),
-  );
-  rows.push(...heartbeats.rows);
-
-  say("search");
-  const market = await postgres.database("search");
-  rows.push(
-    ...(await withRuntime(market, (deps) => withServers(market, (wire, echo) => benchSearch(deps, wire, echo)))),
-  );
-
-  say("rings");
-  rows.push(...(await benchRings(await postgres.database("rings", "bare"))));
+  const notes: string[] = [];
+  for (const name of names) {
+    process.stderr.write(`${name} …\n`);
+    const part = await PARTS[name]?.(postgres);
+    rows.push(...(part?.rows ?? []));
+    if (part?.note) notes.push(part.note);
+  }
 
   const [cpu] = cpus();
   const machine =
@@ -65,7 +65,7 @@ async function bench(postgres: BenchPostgres): Promise<void> {
     `but off for the commits of rings), client, server and database on this one machine; ` +
     `load average before the start ${loadBefore.toFixed(1)}`;
   process.stdout.write(
-    `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n${heartbeats.note}\n\n${machine}.\n`,
+    `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n${[...notes, machine].join("\n\n")}.\n`,
   );
   process.stdout.write(`\`npm run bench\` took ${Math.round((performance.now() - startedAtMs) / 1000)} s.\n`);
 }
@@ -76,11 +76,19 @@ function inShort(error: unknown): string {
   return `${error.stack?.slice(0, 600)}\n${error.cause === undefined ? "" : inShort(error.cause)}`;
 }
 
+const asked = process.argv.slice(2);
+const strange = asked.filter((name) => !(name in PARTS));
+if (strange.length > 0) {
+  process.stderr.write(
+    `There is no ${strange.join(", ")}. Name any of ${Object.keys(PARTS).join(", ")}, or none for all.\n`,
+  );
+  process.exit(2);
+}
 const postgres = await openPostgres();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void postgres.stop().then(() => process.exit(1)));
 try {
-  await bench(postgres);
+  await bench(postgres, asked.length > 0 ? asked : Object.keys(PARTS));
 } catch (error) {
   process.stderr.write(`${inShort(error)}\n`);
   process.exitCode = 1;

@@ -36,8 +36,16 @@ export interface SeededProvider {
 
 const CHUNK = 250;
 
-/** Providers with GPUs of one model each; every one makes two offers, its GPUs and its cores. */
-export async function seedProviders(deps: Deps, count: number, gpusEach: number): Promise<SeededProvider[]> {
+/**
+ * Providers with GPUs of one model each; every one makes two offers, its GPUs and its cores.
+ * @param offers false where nobody looks for them
+ */
+export async function seedProviders(
+  deps: Deps,
+  count: number,
+  gpusEach: number,
+  { offers = true }: { readonly offers?: boolean } = {},
+): Promise<SeededProvider[]> {
   const owner = address(9_000_000);
   const now = deps.clock.now();
   await deps.db.insert(accounts).values({ address: owner, createdAt: now });
@@ -52,7 +60,7 @@ export async function seedProviders(deps: Deps, count: number, gpusEach: number)
           ...{ providerId: row.id, lastSeenAt: now, seq: 1, report: [], reportedGeneration: 0, usage: {} },
         })),
       );
-      for (const { row } of chunk) await recomputeOffers(tx, row.id);
+      if (offers) for (const { row } of chunk) await recomputeOffers(tx, row.id);
     });
     seeded.push(...chunk.map((one) => one.seeded));
   }

@@ -7,6 +7,9 @@ import { freePort } from "../scripts/embedded-postgres.ts";
 
 const CpuUsage = z.object({ user: z.number(), system: z.number() });
 
+/** A folder: then the wire server leaves a CPU profile there. */
+const PROFILES = process.env.BENCH_CPU_PROFILES;
+
 export interface BenchServer {
   readonly port: number;
   /** CPU time it has taken so far, in seconds. */
@@ -18,7 +21,7 @@ export interface BenchServer {
 export async function startServer(kind: "wire" | "echo", databaseUrl = ""): Promise<BenchServer> {
   const port = await freePort();
   const child = fork(fileURLToPath(new URL("server.ts", import.meta.url)), [kind], {
-    execArgv: ["--import", "tsx"],
+    execArgv: ["--import", "tsx", ...(PROFILES && kind === "wire" ? ["--cpu-prof", `--cpu-prof-dir=${PROFILES}`] : [])],
     stdio: ["ignore", "ignore", "inherit", "ipc"], // its log is written and thrown away
     env: { ...process.env, DATABASE_URL: databaseUrl, BERTH_DEMO: "1", PORT: String(port) },
   });

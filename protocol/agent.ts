@@ -129,7 +129,7 @@ export type Heartbeat = z.infer<typeof Heartbeat>;
 /** Fields, never a command line: the agent builds its own arguments and runs nothing that a broker wrote. */
 export const JoinTicket = z.strictObject({
   /** host:port of the API server */
-  api_server: z.string().regex(/^[A-Za-z0-9.:[\]-]{1,253}:\d{1,5}$/),
+  api_server: z.string().regex(/^[A-Za-z0-9[][A-Za-z0-9.:[\]-]{0,252}:\d{1,5}$/),
   /** kubeadm's bootstrap token */
   token: z.string().regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/),
   /** of the cluster's CA, for discovery */

@@ -1,7 +1,7 @@
 // The console's small helpers, the same on every page: keys, theme, copying. Plain script, nothing loaded.
 (() => {
   const root = document.documentElement;
-  const GO = { m: "/", j: "/jobs", b: "/billing", s: "/settings" };
+  const GO = { m: "/", j: "/jobs", p: "/provider", b: "/billing", s: "/settings", o: "/operator/providers" };
   const GO_MS = 1200;
   let goUntil = 0;
 

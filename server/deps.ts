@@ -130,6 +130,8 @@ export interface Settings {
   readonly welcomePromotion: bigint;
   /** whether a machine that enrols is admitted at once, or waits for an operator; nodes of the cluster apart */
   readonly admission: { readonly agent: AdmissionRule; readonly node: AdmissionRule };
+  /** most GPUs that one account may hold on nodes at a time */
+  readonly tenantMaxGpus: number;
   /** of labels, annotations and the taint on nodes, such as berth.dev */
   readonly labelPrefix: string;
   /** messages on the streams of the seed count without a signature */

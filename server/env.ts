@@ -9,6 +9,12 @@ export interface KubernetesEnv {
   /** host:port that joining machines reach; null: the API server of the kubeconfig */
   readonly joinEndpoint: string | null;
   readonly labelPrefix: string;
+  /** most GPUs that one account may hold on the nodes at a time */
+  readonly tenantMaxGpus: number;
+  /** addresses of pods, services and nodes that no workspace may reach, besides everything private */
+  readonly ownCidrs: readonly string[];
+  /** of the pods of rentals; null: the cluster's default */
+  readonly runtimeClass: string | null;
 }
 
 /** What an operator decided. */
@@ -131,6 +137,14 @@ const Vars = z.object({
         "must be a DNS name, such as berth.dev",
       ),
   ),
+  TENANT_MAX_GPUS: optional(
+    z
+      .string()
+      .regex(/^\d{1,5}$/, "must be a whole number")
+      .transform(Number),
+  ),
+  CLUSTER_CIDRS: list(Cidr),
+  RUNTIME_CLASS: optional(z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of a RuntimeClass")),
   WALLETCONNECT_PROJECT_ID: optional(z.string()),
   CHAIN_RPC_URL: optional(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })),
   NODE_ENV: optional(z.string()),
@@ -229,6 +243,7 @@ function redisUrlOf(vars: Vars): string | null {
 
 const API_PORT = 6443;
 const DEFAULT_LABEL_PREFIX = "berth.dev";
+const DEFAULT_TENANT_MAX_GPUS = 8;
 
 function kubernetesOf(vars: Vars): KubernetesEnv | null {
   if (!vars.KUBECONFIG && !vars.KUBERNETES_IN_CLUSTER) return null;
@@ -238,6 +253,9 @@ function kubernetesOf(vars: Vars): KubernetesEnv | null {
     kubeconfig: vars.KUBECONFIG ?? null,
     joinEndpoint: shown ? `${shown}:${vars.MASTER_API_PORT ?? API_PORT}` : null,
     labelPrefix: vars.LABEL_PREFIX ?? DEFAULT_LABEL_PREFIX,
+    tenantMaxGpus: vars.TENANT_MAX_GPUS ?? DEFAULT_TENANT_MAX_GPUS,
+    ownCidrs: vars.CLUSTER_CIDRS ?? [],
+    runtimeClass: vars.RUNTIME_CLASS ?? null,
   };
 }
 

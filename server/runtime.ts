@@ -5,6 +5,7 @@ import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
 import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
+import { kubernetesCluster } from "./adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
 import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
 import { databaseClock } from "./adapters/system/clock.ts";
 import { systemIds } from "./adapters/system/ids.ts";
@@ -51,6 +52,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     ids: systemIds(clock),
     queue,
     nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log }),
+    pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log }),
     cluster: agentCluster(agentStore(db, secrets)),
     secrets,
     ssh,
@@ -66,6 +68,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
       operators: env.operators,
       welcomePromotion: env.demo ? WELCOME_PROMOTION : 0n,
       admission: env.admission,
+      tenantMaxGpus: env.kubernetes?.tenantMaxGpus ?? 0,
       labelPrefix: env.kubernetes?.labelPrefix ?? "berth.dev",
       allowUnsignedStreams: env.allowUnsignedStreams,
       walletConnectProjectId: env.walletConnectProjectId,

@@ -1,7 +1,6 @@
 // The web process: reads its environment, opens what it needs, then serves the wire and the pages until it is told to stop.
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { LISTENING_STAMP_EVERY_MS } from "../domain/provider/state.ts";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
 import { createWebServer } from "../server/http/node-http.ts";
@@ -9,7 +8,7 @@ import { wireMetrics } from "../server/metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
-import { stampListening } from "../server/usecases/provider/stamp-listening.ts";
+import { keepStamping, stampListening } from "../server/usecases/provider/stamp-listening.ts";
 
 /** The root of the house, from dist/web.mjs and from web/main.ts alike. */
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -39,10 +38,10 @@ async function main(): Promise<void> {
   const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler());
   server.listen(env.port, env.bindHost);
   await once(server, "listening");
-  const stamp = () =>
-    stampListening(deps).catch((err: unknown) => deps.log.warn({ err }, "the listening row was not stamped"));
-  const stamping = setInterval(stamp, LISTENING_STAMP_EVERY_MS);
-  await stamp();
+  const stamping = await keepStamping(
+    () => stampListening(deps),
+    (err) => deps.log.warn({ err }, "the listening row was not stamped"),
+  );
   deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port }, "the web listens");
 
   let stopping = false;
@@ -50,7 +49,7 @@ async function main(): Promise<void> {
     if (stopping) return;
     stopping = true;
     deps.log.info({ signal }, "the web stops: no more requests, what runs is finished");
-    clearInterval(stamping);
+    stamping.stop();
     await stop();
     await pages.close();
     await close();

@@ -1,5 +1,10 @@
 // The seed's streams on a real Redis and a real PostgreSQL: what is taken, what is refused, and why.
 
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { eq } from "drizzle-orm";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -458,4 +463,20 @@ test("a worker that starts while Redis is away consumes once it is there", async
   const machine = fresh();
   await add(redis, REGISTRATION_STREAM, machine.registration(OWNER, await tokenOf(OWNER), 1));
   await vi.waitFor(async () => expect(await responsesOf(redis, machine.name)).toHaveLength(1), { timeout: 10_000 });
+});
+
+test("the guide's example, run as it is written, registers a machine and beats for it", async () => {
+  start();
+  const guide = await readFile(new URL("../docs/guides/redis-streams.md", import.meta.url), "utf8");
+  const script = /```bash\n([\s\S]*?)```/.exec(guide)?.[1] ?? "";
+  const cwd = await mkdtemp(join(tmpdir(), "berth-guide-"));
+  try {
+    const env = { ...process.env, REDIS_URL: server.url, WALLET: OWNER, TOKEN: await tokenOf(OWNER) };
+    await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], { cwd, env });
+    await settled(HEARTBEAT_STREAM);
+  } finally {
+    await rm(cwd, { recursive: true, force: true });
+  }
+  expect(await parked()).toEqual([]);
+  expect(await heardOf("rig-01")).toMatchObject({ seq: 2, usage: { cpu_percent: 12.5 } });
 });

@@ -1,8 +1,10 @@
 // `enrol`, for a person at the keyboard: what was told to the broker, and what comes next.
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
 import type { AgentConfig } from "../config.ts";
 import type { Machine } from "../detect.ts";
 import type { Log } from "../log.ts";
-import type { Paths } from "../paths.ts";
+import { LAUNCHER, type Paths } from "../paths.ts";
 import { type EnrolWish, enrol } from "../start.ts";
 
 export type Print = (text: string) => void;
@@ -45,9 +47,10 @@ export function describeOffer(
 
 function whatNext({ dataDir, config }: Paths): string {
   const place = config.startsWith("/etc/") ? "" : ` --data-dir ${dataDir}`;
+  const me = existsSync(LAUNCHER) ? "berth-agent" : `node ${relative(process.cwd(), process.argv[1] ?? "")}`;
   return [
     "Next:",
-    `  berth-agent install${place}   checks the machine and keeps the agent running as a service`,
-    `  berth-agent start${place}     runs it here, until Ctrl-C`,
+    `  ${me} install${place}   checks the machine and keeps the agent running as a service`,
+    `  ${me} start${place}     runs it here, until Ctrl-C`,
   ].join("\n");
 }

@@ -18,7 +18,7 @@ import {
 import { lineDiff } from "../diff.ts";
 import { readText, writeWhole } from "../files.ts";
 import { readProviderId } from "../identity.ts";
-import { type Paths, SYSTEM_CONFIG, SYSTEM_DATA } from "../paths.ts";
+import { LAUNCHER, type Paths, SYSTEM_CONFIG, SYSTEM_DATA } from "../paths.ts";
 import { agentOn } from "../run-lock.ts";
 import { enrol } from "../start.ts";
 import { readStatus } from "../status-file.ts";
@@ -28,7 +28,6 @@ import { type Print, waitingLog } from "./enrol.ts";
 const UNIT = `/etc/systemd/system/${SERVICE}`;
 const ENABLED = `/etc/systemd/system/multi-user.target.wants/${SERVICE}`;
 const PROGRAM = "/usr/local/lib/berth-agent/berth-agent.mjs";
-const LAUNCHER = "/usr/local/bin/berth-agent";
 /** Longer files are told by their size. */
 const MOST_SHOWN_BYTES = 64 * 1024;
 

@@ -6,6 +6,7 @@ import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { roughSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
+import { Moment } from "../ui/time.tsx";
 
 interface OffersProps {
   readonly offers: readonly OfferView[];
@@ -37,8 +38,16 @@ function Gpus({ offer }: { readonly offer: OfferView }) {
   );
 }
 
+/** Why an offer that is shown cannot be rented. */
+const AWAY: Readonly<Record<string, string>> = {
+  draining: "takes no new work",
+  approved: "not seen yet",
+  joined: "not ready yet",
+};
+
 function Rent({ offer }: { readonly offer: OfferView }) {
-  if (offer.status !== "available") return <span className="text-ink-3 text-small">out of reach</span>;
+  if (offer.status !== "available")
+    return <span className="text-ink-3 text-small">{AWAY[offer.status] ?? "out of reach"}</span>;
   const rentable = offer.gpu_model ? offer.available_gpus + offer.mining_gpus > 0 : offer.cpu_cores_free > 0;
   if (!rentable) return <span className="text-ink-3 text-small">all in use</span>;
   return (
@@ -91,6 +100,11 @@ export function Offers({ offers, now }: OffersProps) {
                 {offer.offline_since && (
                   <Status status="offline">
                     offline {roughSpan(Date.parse(now) - Date.parse(offer.offline_since))}
+                  </Status>
+                )}
+                {offer.busy_from && (
+                  <Status status="maintenance" title="Maintenance is announced: no rental may reach beyond it">
+                    free until <Moment at={offer.busy_from} withDay />
                   </Status>
                 )}
                 {offer.declared && (

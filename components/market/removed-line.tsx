@@ -4,16 +4,16 @@ import { isMarketFilter, type MarketQuery, marketHref, removals } from "./query.
 
 interface RemovedLineProps {
   readonly query: MarketQuery;
-  readonly shown: number;
+  readonly found: number;
   readonly total: number;
   readonly removed: Readonly<Record<string, number>>;
 }
 
-export function RemovedLine({ query, shown, total, removed }: RemovedLineProps) {
+export function RemovedLine({ query, found, total, removed }: RemovedLineProps) {
   return (
     <p className="flex flex-wrap gap-x-3 gap-y-1 text-ink-3 text-small" aria-live="polite">
       <span>
-        <span className="num text-ink">{shown}</span> of <span className="num">{total}</span> offers
+        <span className="num text-ink">{found}</span> of <span className="num">{total}</span> offers
       </span>
       {removals(removed).map(({ filter, count, words }) =>
         isMarketFilter(filter) ? (

@@ -12,6 +12,10 @@ export interface Visitor {
   readonly address: string;
   /** decimal string of USD */
   readonly available: string;
+  /** decides about providers */
+  readonly operator: boolean;
+  /** price alerts of saved searches that were not read yet */
+  readonly alerts: number;
 }
 
 interface HeaderProps {
@@ -26,7 +30,7 @@ export function Header({ visitor, login }: HeaderProps) {
         <Link href="/" className="py-3.5 no-underline">
           <Mark />
         </Link>
-        <NavLinks />
+        <NavLinks operator={visitor?.operator ?? false} />
         <div className="ml-auto flex items-center gap-2 text-ink-2 text-small sm:gap-3">
           <button
             type="button"
@@ -56,6 +60,7 @@ export function Header({ visitor, login }: HeaderProps) {
           </button>
           {visitor ? (
             <>
+              <SearchesLink alerts={visitor.alerts} />
               <Link href="/billing" className="text-ink-2 no-underline hover:text-ink" aria-label="Balance">
                 <Money usd={visitor.available} />
               </Link>
@@ -69,5 +74,32 @@ export function Header({ visitor, login }: HeaderProps) {
         </div>
       </div>
     </header>
+  );
+}
+
+/** A bell only where something rings: an empty one says nothing. */
+function SearchesLink({ alerts }: { readonly alerts: number }) {
+  const said = alerts === 1 ? "1 new price alert" : `${alerts} new price alerts`;
+  return (
+    <Link
+      href="/searches"
+      className="flex items-center gap-1.5 text-ink-2 no-underline hover:text-ink"
+      aria-label={alerts > 0 ? `Searches, ${said}` : "Searches"}
+      title={alerts > 0 ? said : "Saved searches and price alerts"}
+    >
+      <svg
+        viewBox="0 0 16 16"
+        className="h-4 w-4"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.5"
+        aria-hidden="true"
+      >
+        <path d="M3.5 11.5V7a4.5 4.5 0 0 1 9 0v4.5l1 1.5h-11zM6.5 14.5h3" />
+      </svg>
+      {alerts > 0 && (
+        <span className="num rounded-full bg-mining-wash px-1.5 font-[560] text-mining">{Math.min(alerts, 99)}</span>
+      )}
+    </Link>
   );
 }

@@ -2,8 +2,10 @@
 const KEYS = [
   [["G", "M"], "Market"],
   [["G", "J"], "Jobs"],
+  [["G", "P"], "Provider"],
   [["G", "B"], "Billing"],
   [["G", "S"], "Settings"],
+  [["G", "O"], "Operator"],
   [["/"], "Search the market"],
   [["?"], "This help"],
   [["Esc"], "Close a dialog"],

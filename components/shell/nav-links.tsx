@@ -6,15 +6,21 @@ import { usePathname } from "next/navigation";
 const PLACES = [
   { href: "/", words: "Market", also: "/rent" },
   { href: "/jobs", words: "Jobs", also: "/jobs" },
+  { href: "/provider", words: "Provider", also: "/provider" },
   { href: "/billing", words: "Billing", also: "/billing" },
   { href: "/settings", words: "Settings", also: "/settings" },
 ] as const;
+const OPERATOR = { href: "/operator/providers", words: "Operator", also: "/operator" } as const;
 
-export function NavLinks() {
+export function NavLinks({ operator }: { readonly operator: boolean }) {
   const path = usePathname();
+  const places = operator ? [...PLACES, OPERATOR] : PLACES;
   return (
-    <nav aria-label="Main" className="-mb-px flex gap-5 text-cell max-sm:order-3 max-sm:w-full">
-      {PLACES.map(({ href, words, also }) => (
+    <nav
+      aria-label="Main"
+      className="-mb-px flex flex-wrap gap-x-5 text-cell max-sm:order-3 max-sm:w-full max-sm:gap-x-[clamp(0.75rem,4vw,1.25rem)]"
+    >
+      {places.map(({ href, words, also }) => (
         <Link
           key={href}
           href={href}

@@ -12,6 +12,17 @@ const SHAPES = {
   glass: <path d="M0 0h8L4 4l4 4H0l4-4z" stroke="none" />,
   cross: <path d="M1 1l6 6M7 1L1 7" fill="none" strokeWidth="2" />,
   dash: <path d="M0 4h8" fill="none" strokeWidth="2" />,
+  tick: <path d="M.6 4.4l2.3 2.4L7.4 1.4" fill="none" strokeWidth="1.8" />,
+  anchor: <path d="M4 1v6M1 4.4A3 3 0 0 0 4 7a3 3 0 0 0 3-2.6M2.4 1h3.2" fill="none" strokeWidth="1.5" />,
+  moon: (
+    <>
+      <circle cx="4" cy="4" r="3.3" fill="none" strokeWidth="1.3" />
+      <path d="M4 .7a3.3 3.3 0 0 1 0 6.6z" stroke="none" />
+    </>
+  ),
+  pause: <path d="M.6 0h2.4v8H.6zM5 0h2.4v8H5z" stroke="none" />,
+  barred: <path d="M4 .8a3.2 3.2 0 1 0 0 6.4a3.2 3.2 0 1 0 0-6.4M1.8 6.2l4.4-4.4" fill="none" strokeWidth="1.4" />,
+  diamond: <path d="M4 .6L7.4 4L4 7.4L.6 4z" fill="none" strokeWidth="1.3" />,
 } as const;
 
 type Shape = keyof typeof SHAPES;
@@ -26,7 +37,13 @@ const STATUSES: Readonly<Record<string, readonly [Shape, Hue]>> = {
   failed: ["cross", "bad"],
   cancelled: ["dash", "off"],
   available: ["disc", "free"],
+  approved: ["tick", "wait"],
+  joined: ["anchor", "wait"],
+  draining: ["moon", "wait"],
   offline: ["cross", "bad"],
+  suspended: ["pause", "bad"],
+  rejected: ["barred", "bad"],
+  removed: ["diamond", "off"],
   declared: ["triangle", "wait"],
   "no sandbox": ["triangle", "bad"],
 };

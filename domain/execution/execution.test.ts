@@ -168,6 +168,14 @@ describe("the plan", () => {
       expect(isPlacedAgain({ ...end, status: advance(status, plan.event), reason: plan.reason })).toBe(true);
     }
   });
+  test("what runs on a suspended provider is stopped, even where the suspension came while it began", () => {
+    for (const status of ["running", "unreachable"] as const) {
+      const plan = planExecution(seen({ status, providerGone: true }), READY, NOW);
+      expect(plan).toMatchObject({ act: "remove", event: "stopRequested", reason: "provider-suspended" });
+    }
+    const over = planExecution(seen({ providerGone: true, expiresAt: ago(1) }), READY, NOW);
+    expect(over.reason).toBe("expired");
+  });
   test("a stop is billed to the moment it was asked for, however long the provider takes", () => {
     const asked = ago(90_000);
     const stopping = seen({

@@ -51,6 +51,14 @@ const CAUSES = {
   deadline: "expired",
   "demo-stopped": "demo-stopped",
   "sandbox-missing": "sandbox-missing",
+  "image-not-found": "image-not-found",
+  "image-denied": "image-denied",
+  "unfit-image": "unfit-image",
+  unschedulable: "unschedulable",
+  quota: "over-limit",
+  "out-of-memory": "out-of-memory",
+  evicted: "evicted",
+  "node-lost": "node-lost",
 } as const satisfies Record<EndCause, ReasonCode>;
 
 /**
@@ -61,7 +69,8 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
   if (!isLive(seen.status)) return plan(observed.state === "absent" ? "none" : "remove", null);
   const due = seen.expiresAt !== null && now >= seen.expiresAt;
   const stop = seen.desired === "stop" || due;
-  const stopReason: ReasonCode = seen.desired === "stop" ? (seen.stopReason ?? "stopped-by-customer") : "expired";
+  const stopReason: ReasonCode =
+    seen.desired === "stop" ? (seen.stopReason ?? "stopped-by-customer") : due ? "expired" : "provider-suspended";
   const stopAt = earliest(now, seen.stopRequestedAt, seen.expiresAt);
 
   switch (seen.status) {
@@ -84,7 +93,8 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
 
     case "running":
       if (observed.state === "ended") return endedPlan(observed, earliest(now, stop ? stopAt : null, seen.expiresAt));
-      if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (stop || seen.providerGone)
+        return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (seen.silentSince)
         return plan("none", "heartbeatLost", null, null, graceEnd(seen.silentSince, seen.maintenanceUntil));
       if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
@@ -92,7 +102,8 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
 
     case "unreachable": {
       if (observed.state === "ended") return endedPlan(observed, earliest(now, seen.silentSince, seen.expiresAt));
-      if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
+      if (stop || seen.providerGone)
+        return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (!seen.silentSince) {
         if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
         return plan("none", "heartbeatSeen", null, null, after(now, BUSY_AGAIN_MS));

@@ -4,7 +4,15 @@ import type { ExecutionStatus } from "./state.ts";
 
 export const MAX_ATTEMPTS = 3;
 
-const PLACE_AGAIN: readonly ReasonCode[] = ["provider-silent", "provider-suspended", "start-failed", "start-timeout"];
+const PLACE_AGAIN: readonly ReasonCode[] = [
+  "provider-silent",
+  "provider-suspended",
+  "start-failed",
+  "start-timeout",
+  "unschedulable",
+  "evicted",
+  "node-lost",
+];
 
 /** True where the job should be tried on another provider: it never ran, it is still wanted, and it was not pinned to one. */
 export function isPlacedAgain(end: {

@@ -55,6 +55,46 @@ export const REASONS = {
     fault: "provider",
     remedy: "Charging ended when that was seen. Rent from another provider.",
   },
+  "image-not-found": {
+    sentence: "The image does not exist, or its name is not one.",
+    fault: "customer",
+    remedy: "Nothing was charged. Check the image's name and tag, then rent again.",
+  },
+  "image-denied": {
+    sentence: "The registry does not let the provider have this image.",
+    fault: "customer",
+    remedy: "Nothing was charged. Use an image that is public.",
+  },
+  "unfit-image": {
+    sentence: "The image has no SSH server, so nobody could log in.",
+    fault: "customer",
+    remedy: "Install openssh-server in the image, then rent again.",
+  },
+  unschedulable: {
+    sentence: "The cluster found no room for it on its machine.",
+    fault: "provider",
+    remedy: "Nothing was charged. Rent from another provider.",
+  },
+  "over-limit": {
+    sentence: "The account's limit of GPUs in this cluster was reached.",
+    fault: "customer",
+    remedy: "Nothing was charged. Stop another rental first, or ask the operator for a higher limit.",
+  },
+  "out-of-memory": {
+    sentence: "It used more memory than was rented and was ended.",
+    fault: "customer",
+    remedy: "Rent again with more memory: twice as much is a good guess.",
+  },
+  evicted: {
+    sentence: "Its machine ran short of disk or memory and ended it.",
+    fault: "provider",
+    remedy: "Charging ended then. Rent again, with more storage if you filled it.",
+  },
+  "node-lost": {
+    sentence: "Its machine was shut down or left the cluster.",
+    fault: "provider",
+    remedy: "Charging ended then. Rent from another provider.",
+  },
   "sandbox-missing": {
     sentence: "The provider has no sandbox, and an anonymous account may not run without one.",
     fault: "provider",

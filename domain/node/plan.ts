@@ -12,6 +12,9 @@ export const FETCH_GRACE_MS = 60_000;
 export const CLUSTER_GRACE_MS = 40_000;
 /** Device plugins speak a while after their kubelet: a difference in GPUs counts only when it lasts. */
 export const CAPACITY_SETTLE_MS = 60_000;
+/** A token that asked for so many certificates it may not have is in the wrong hands. */
+export const MOST_REFUSED = 10;
+const REFUSE_AT_ONCE = 20;
 /** How often a node is looked at although nothing rang. */
 const LOOK_EVERY_MS = 300_000;
 const LOOK_WHILE_JOINING_MS = 10_000;
@@ -124,15 +127,17 @@ function planToken(facts: NodeFacts, node: SeenNode | null, requests: readonly J
       };
   const { chosen } = judged;
   const pending = new Set(requests.filter(({ state }) => state === "pending").map(({ name }) => name));
-  const incidents: Incident[] = judged.refused.map(({ name, why }) => ({
+  const refuse = judged.refused.filter(({ name }) => pending.has(name)).slice(0, REFUSE_AT_ONCE);
+  const incidents: Incident[] = refuse.map(({ name, why }) => ({
     code: "csr-refused",
     message: `A certificate request for ${nodeName} was refused: ${why}.`,
     data: { request: name, why },
   }));
+  const abused = judged.refused.length >= MOST_REFUSED;
   const fetchedBy = chosen?.issued ? (chosen.decidedAt ?? now).getTime() + FETCH_GRACE_MS : null;
   const expired = tokenExpiresAt !== null && tokenExpiresAt <= now;
   const done = node !== null || (fetchedBy !== null && fetchedBy <= now.getTime());
-  const revoke = !admitted || tokenExpiresAt === null || expired || done;
+  const revoke = !admitted || tokenExpiresAt === null || expired || done || abused;
   if (admitted && expired && !done && chosen === null)
     incidents.push({
       code: "join-expired",
@@ -145,7 +150,7 @@ function planToken(facts: NodeFacts, node: SeenNode | null, requests: readonly J
     revoke,
     claim: chosen && csrName === null ? chosen.name : null,
     approve: chosen && csrName !== null && chosen.state === "pending" ? chosen.name : null,
-    refuse: judged.refused.filter(({ name }) => pending.has(name)),
+    refuse,
     incidents,
     againAt: revoke
       ? now

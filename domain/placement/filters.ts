@@ -39,15 +39,17 @@ export interface PlacementWish extends Holding {
   readonly needsSandbox: boolean;
   /** the latest moment at which it may still run: see `latestEnd` */
   readonly until: Date;
+  /** how many GPUs more its account may hold on nodes of the cluster; see `TENANT_MAX_GPUS` */
+  readonly nodeGpusLeft: number;
 }
 
 export function rateOf(wish: Holding, offer: Pick<Offer, "pricePerGpuHour" | "pricePerCpuHour">): bigint {
   return quote({ perGpuHour: offer.pricePerGpuHour, perCpuHour: offer.pricePerCpuHour }, wish);
 }
 
-/** Rentals are no pods yet: a node of the cluster earns with its offers only once they are. */
-export function runsRentals(runtime: Runtime): boolean {
-  return !isNode(runtime);
+/** Whether a tenant may hold that many more there: a cluster of many machines has a limit, a machine of its own has none. */
+export function isWithinLimit(wish: Pick<PlacementWish, "gpuCount" | "nodeGpusLeft">, runtime: Runtime): boolean {
+  return !isNode(runtime) || wish.gpuCount <= wish.nodeGpusLeft;
 }
 
 /** Every filter by the name that people see. CPU-only wishes fit CPU-only offers, GPU wishes the others. */
@@ -62,7 +64,7 @@ export const FILTERS = {
   status: (_wish, offer) => offer.available,
   sandbox: (wish, offer) => !wish.needsSandbox || offer.sandboxed,
   duration: (wish, offer) => fitsBefore(offer.busyFrom, wish.until),
-  runtime: (_wish, offer) => runsRentals(offer.runtime),
+  tenant_limit: (wish, offer) => isWithinLimit(wish, offer.runtime),
 } as const satisfies Record<string, (wish: PlacementWish, offer: Offer) => boolean>;
 
 export type FilterName = keyof typeof FILTERS;

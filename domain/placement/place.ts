@@ -2,7 +2,7 @@
 import type { GpuId, ProviderId } from "../ids.ts";
 import { fitsBefore } from "../provider/maintenance.ts";
 import type { Runtime } from "../provider/state.ts";
-import { type PlacementWish, rateOf, runsRentals } from "./filters.ts";
+import { isWithinLimit, type PlacementWish, rateOf } from "./filters.ts";
 
 /** A provider as it stands under its lock. Free cores, memory and disk are total minus live executions. */
 export interface ProviderRoom {
@@ -51,7 +51,7 @@ export function place(wish: PlacementWish, provider: ProviderRoom, gpuModel: str
     provider.available &&
     (provider.sandboxed || !wish.needsSandbox) &&
     fitsBefore(provider.busyFrom, wish.until) &&
-    runsRentals(provider.runtime) &&
+    isWithinLimit(wish, provider.runtime) &&
     free.length === wish.gpuCount &&
     provider.freeCpuCores >= wish.cpuCores &&
     provider.freeMemoryGb >= wish.memoryGb &&

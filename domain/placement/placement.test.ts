@@ -40,6 +40,7 @@ const anyWish: fc.Arbitrary<PlacementWish> = fc.record({
   maxRate: fc.option(fc.bigInt(0n, 30n), { nil: null }),
   needsSandbox: fc.boolean(),
   until: moment,
+  nodeGpusLeft: small,
 });
 const market = fc.array(anyOffer, { maxLength: 30 });
 
@@ -116,6 +117,7 @@ describe("place", () => {
     maxRate: null,
     needsSandbox: false,
     until: new Date(1_000),
+    nodeGpusLeft: 0,
   };
   test("takes the lowest free GPUs, never one that is held or out of reach", () => {
     expect(place(wish, room, "RTX 4090")?.gpuUuids).toEqual(["GPU-0", "GPU-3"]);
@@ -135,10 +137,14 @@ describe("place", () => {
     expect(place(wish, { ...room, busyFrom: new Date(999) }, "RTX 4090")).toBeNull();
     expect(place(wish, { ...room, busyFrom: new Date(0) }, "RTX 4090")).toBeNull();
   });
-  test("a node of the cluster is given no rental while rentals are no pods", () => {
-    expect(place(wish, { ...room, runtime: "docker" }, "RTX 4090")).not.toBeNull();
-    expect(place(wish, { ...room, runtime: "kubernetes" }, "RTX 4090")).toBeNull();
-    expect(explain({ runtime: 2 }, 2)).toContain("2 with a provider that runs executions without Kubernetes pods");
+  test("a tenant holds no more GPUs on nodes than its limit, however many are free; elsewhere there is none", () => {
+    const atLimit = { ...wish, nodeGpusLeft: wish.gpuCount - 1 };
+    expect(place(atLimit, { ...room, runtime: "docker" }, "RTX 4090")).not.toBeNull();
+    expect(place(atLimit, { ...room, runtime: "kubernetes" }, "RTX 4090")).toBeNull();
+    expect(
+      place({ ...wish, nodeGpusLeft: wish.gpuCount }, { ...room, runtime: "kubernetes" }, "RTX 4090"),
+    ).not.toBeNull();
+    expect(explain({ tenant_limit: 2 }, 2)).toContain("2 with fewer GPUs held at once in the cluster");
   });
   test("cores alone are rented without touching a GPU", () => {
     expect(place({ ...wish, gpuCount: 0, gpuModel: null }, room, null)).toMatchObject({ gpuIds: [], rate: 80_000n });

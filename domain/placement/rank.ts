@@ -46,7 +46,7 @@ const WORDS = {
   status: "a provider that is out of reach now",
   sandbox: "a wallet login",
   duration: "fewer hours, so that it ends before announced maintenance",
-  runtime: "a provider that runs executions without Kubernetes pods",
+  tenant_limit: "fewer GPUs held at once in the cluster",
 } as const satisfies Record<FilterName, string>;
 
 /** A sentence that says what would help. */

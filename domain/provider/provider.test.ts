@@ -17,6 +17,7 @@ import {
   unexcusedMs,
   type Window,
 } from "./maintenance.ts";
+import { issuedNodeName } from "./node-name.ts";
 import { APPEAL_WITHIN_MS, answerDue, appealProblem, appealUntil } from "./reputation.ts";
 import { ADMISSIONS, DRAINS } from "./state.ts";
 
@@ -156,6 +157,23 @@ describe("maintenance", () => {
     expect(fitsBefore(until, until)).toBe(true);
     expect(fitsBefore(new Date(until.getTime() - 1), until)).toBe(false);
     expect(fitsBefore(at(-HOUR), until)).toBe(false);
+  });
+});
+
+describe("issued node names", () => {
+  test("every one is a DNS label that ends in a part of the id, whatever the machine calls itself", () => {
+    const body = fc.stringMatching(/^[0-7][0-9a-hjkmnp-tv-z]{25}$/);
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ maxLength: 80 }), fc.constantFrom("-", "a-", "ÄÖ", "x".repeat(63))),
+        body,
+        (name, id) => {
+          const issued = issuedNodeName(name, `prov_${id}`);
+          expect(issued).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+          expect(issued.endsWith(`-${id.slice(-8)}`)).toBe(true);
+        },
+      ),
+    );
   });
 });
 

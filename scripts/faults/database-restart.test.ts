@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { expectSound } from "../../server/testing/sound.ts";
 import { jobsByKey, leftoversWithin, NOTHING } from "./aftermath.ts";
 import { type Customer, Journal, jobsOf, keepRenting, newCustomer, stopAll } from "./customers.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { openStack, type Stack } from "./stack.ts";
+import { stackWithMachines } from "./stack.ts";
 
 const CRASHES = 2;
 const AWAY_MS = 2_000;
@@ -17,21 +16,11 @@ const CLIENTS_PER_ACCOUNT = 2;
 /** No answer may take longer, outage or not. */
 const PATIENCE_MS = 10_000;
 
-let stack: Stack;
-let machines: Machine[];
+const world = stackWithMachines();
 const journal = new Journal();
 
-beforeAll(async () => {
-  stack = await openStack();
-  machines = await Promise.all([1, 2].map((n) => startMachine(stack.url, `machine-${n}`, 8)));
-});
-afterAll(async () => {
-  await Promise.all(machines.map((machine) => machine.stop()));
-  await stack[Symbol.asyncDispose]();
-});
-
 test("a PostgreSQL that crashes twice under load loses nothing that was acknowledged, and nobody hangs or falls with it", async () => {
-  const customers = await Promise.all(Array.from({ length: ACCOUNTS }, () => newCustomer(stack.url, journal)));
+  const customers = await Promise.all(Array.from({ length: ACCOUNTS }, () => newCustomer(world.stack.url, journal)));
   const startedMs = performance.now();
   const over = new AbortController();
   const crashes = crashUnderLoad().finally(() => over.abort());
@@ -57,7 +46,7 @@ test("a PostgreSQL that crashes twice under load loses nothing that was acknowle
   expect([...new Set(journal.refused.values())].filter((code) => code !== "no-capacity")).toEqual([]);
 
   await expectKept(customers);
-  expect({ web: stack.web.crashes, worker: stack.worker.crashes }).toEqual({ web: [], worker: [] });
+  expect({ web: world.stack.web.crashes, worker: world.stack.worker.crashes }).toEqual({ web: [], worker: [] });
 });
 
 /** @returns for each crash how long after the server was back the first rent was acknowledged */
@@ -65,9 +54,9 @@ async function crashUnderLoad(): Promise<number[]> {
   const backMs: number[] = [];
   await Promise.all([sleep(PHASE_MS), rentsMore(PHASE_RENTS)]);
   for (let crash = 0; crash < CRASHES; crash++) {
-    await stack.crashDatabase();
+    await world.stack.crashDatabase();
     await sleep(AWAY_MS);
-    await stack.startDatabase();
+    await world.stack.startDatabase();
     const startedMs = performance.now();
     await rentsMore(1);
     backMs.push(Math.round(performance.now() - startedMs));
@@ -86,14 +75,14 @@ async function rentsMore(count: number): Promise<void> {
 }
 
 async function expectKept(customers: readonly Customer[]): Promise<void> {
-  const made = await jobsByKey(stack.db);
+  const made = await jobsByKey(world.stack.db);
   const promised = [...journal.rented].flatMap(([key, ids]) => [...ids].map((id) => ({ key, id })));
   const sorted = (pairs: readonly { key: string; id: string }[]) => pairs.map(({ key, id }) => `${key} ${id}`).sort();
   expect(sorted(made)).toEqual(sorted(promised)); // as many as were acknowledged, one a key
 
   await stopAll(customers);
-  expect(await leftoversWithin(stack.db, 30_000)).toEqual(NOTHING);
-  expect(await expectSound(stack.db)).toEqual([]);
+  expect(await leftoversWithin(world.stack.db, 30_000)).toEqual(NOTHING);
+  expect(await expectSound(world.stack.db)).toEqual([]);
   const ends = (await Promise.all(customers.map(jobsOf))).flat();
   expect(ends.filter(({ status }) => status !== "stopped" && status !== "cancelled")).toEqual([]);
   expect(ends.map(({ id }) => id).sort()).toEqual([...journal.stopped].sort());

@@ -9,6 +9,8 @@ import { enrolmentToken } from "../up/demo-providers.ts";
 export const GPU_MODEL = "NVIDIA GeForce RTX 4090";
 /** Agents wait this long for news. */
 const WAIT_SECONDS = 25;
+/** No answer for so long is none. */
+const PATIENCE_MS = (WAIT_SECONDS + 10) * 1000;
 const RETRY_MS = 200;
 
 export interface Machine {
@@ -67,7 +69,7 @@ export async function startMachine(url: string, name: string, gpuCount: number):
         ).toString("base64"),
       },
       body,
-      signal: stopping.signal,
+      signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(PATIENCE_MS)]),
     });
     if (!response.ok) throw new Error(`a beat was answered ${response.status}: ${await response.text()}`);
     const answer = HeartbeatAnswer.parse(await response.json());

@@ -1,16 +1,21 @@
 // A whole control plane in real processes, to be killed: a durable PostgreSQL, one web and one worker.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
+import { afterAll, beforeAll } from "vitest";
 import type { Db } from "../../server/deps.ts";
 import { freePort, type RunningPostgres, startPostgres } from "../embedded-postgres.ts";
 import { migrateDatabase } from "../migrate.ts";
 import { endProcess } from "../processes.ts";
+import { type Machine, startMachine } from "./machine.ts";
+
+const run = promisify(execFile);
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The integration tests' sweep of killed runs looks here too; a folder carries its owner's process id. */
@@ -28,6 +33,9 @@ export interface Program {
   start(): Promise<void>;
   /** Sends the signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<Exit>;
+  /** Stands still, as a virtual machine that is moved does; `on` goes on from there. */
+  pause(): void;
+  on(): void;
   /** Ends that no test asked for. */
   readonly crashes: readonly Exit[];
 }
@@ -41,6 +49,32 @@ export interface Stack extends AsyncDisposable {
   /** PostgreSQL in immediate mode: no goodbye, no checkpoint, recovery at the next start. */
   crashDatabase(): Promise<void>;
   startDatabase(): Promise<void>;
+  /** Every process of PostgreSQL stands still. @returns what makes them go on */
+  pauseDatabase(): Promise<() => void>;
+}
+
+/** What most tests stand on: a stack with two machines of 8 GPUs, for all tests of the file that calls it. */
+export function stackWithMachines(): { readonly stack: Stack; readonly machines: readonly Machine[] } {
+  let stack: Stack | undefined;
+  let machines: Machine[] = [];
+  beforeAll(async () => {
+    const opened = await openStack();
+    stack = opened;
+    machines = await Promise.all([1, 2].map((n) => startMachine(opened.url, `machine-${n}`, 8)));
+  });
+  afterAll(async () => {
+    await Promise.all(machines.map((machine) => machine.stop()));
+    await stack?.[Symbol.asyncDispose]();
+  });
+  return {
+    get stack() {
+      if (!stack) throw new Error("the stack is open inside tests only");
+      return stack;
+    },
+    get machines() {
+      return machines;
+    },
+  };
 }
 
 export async function openStack(): Promise<Stack> {
@@ -67,6 +101,14 @@ export async function openStack(): Promise<Stack> {
     crashDatabase: () => endProcess(database.pid, "SIGQUIT", 10_000),
     async startDatabase() {
       database = await startPostgres(server);
+    },
+    async pauseDatabase() {
+      process.kill(database.pid, "SIGSTOP"); // first: it starts no child any more
+      const children = await childrenOf(database.pid);
+      for (const pid of children) process.kill(pid, "SIGSTOP");
+      return () => {
+        for (const pid of [...children, database.pid]) process.kill(pid, "SIGCONT");
+      };
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([web.end("SIGTERM"), worker.end("SIGTERM")]);
@@ -126,6 +168,8 @@ function program(
         await new Promise((wake) => setTimeout(wake, 25));
       }
     },
+    pause: () => void running?.child.kill("SIGSTOP"),
+    on: () => void running?.child.kill("SIGCONT"),
     async end(signal) {
       const ending = running;
       if (!ending) return { code: null, signal: null };
@@ -139,4 +183,12 @@ function program(
 async function answers(url: string): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
   return response?.ok ?? false;
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await run("ps", ["-A", "-o", "pid=,ppid="]);
+  return stdout.split("\n").flatMap((line) => {
+    const [child, parent] = line.trim().split(/\s+/).map(Number);
+    return child !== undefined && parent === pid ? [child] : [];
+  });
 }

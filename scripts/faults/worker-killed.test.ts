@@ -1,34 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { expectSound } from "../../server/testing/sound.ts";
 import { jobsByKey, leftoversWithin, NOTHING } from "./aftermath.ts";
 import { Journal, jobsOf, keepRenting, newCustomer, stopAll } from "./customers.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { openStack, type Stack } from "./stack.ts";
+import { stackWithMachines } from "./stack.ts";
 
 const KILLS = 6;
 
-let stack: Stack;
-let machines: Machine[];
+const world = stackWithMachines();
 const journal = new Journal();
 
-beforeAll(async () => {
-  stack = await openStack();
-  machines = await Promise.all([1, 2].map((n) => startMachine(stack.url, `machine-${n}`, 8)));
-});
-afterAll(async () => {
-  await Promise.all(machines.map((machine) => machine.stop()));
-  await stack[Symbol.asyncDispose]();
-});
-
 test("a worker killed again and again while customers rent and stop leaves nothing that the next one does not finish", async () => {
-  const customers = await Promise.all(Array.from({ length: 4 }, () => newCustomer(stack.url, journal)));
+  const customers = await Promise.all(Array.from({ length: 4 }, () => newCustomer(world.stack.url, journal)));
   const over = new AbortController();
   const clients = customers.map((customer, n) => keepRenting(customer, `c${n}`, over.signal));
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(200 + kill * 137); // each time elsewhere in what a worker does
-    expect(await stack.worker.end("SIGKILL")).toEqual({ code: null, signal: "SIGKILL" });
-    await stack.worker.start();
+    expect(await world.stack.worker.end("SIGKILL")).toEqual({ code: null, signal: "SIGKILL" });
+    await world.stack.worker.start();
   }
   over.abort();
   await Promise.all(clients);
@@ -39,20 +28,20 @@ test("a worker killed again and again while customers rent and stop leaves nothi
   expect(journal.failures()).toEqual([]); // customers do not notice
 
   await stopAll(customers);
-  expect(await leftoversWithin(stack.db, 30_000)).toEqual(NOTHING);
-  expect(await expectSound(stack.db)).toEqual([]);
+  expect(await leftoversWithin(world.stack.db, 30_000)).toEqual(NOTHING);
+  expect(await expectSound(world.stack.db)).toEqual([]);
   const ends = (await Promise.all(customers.map(jobsOf))).flat();
   expect(ends.filter(({ status }) => status !== "stopped" && status !== "cancelled")).toEqual([]);
-  expect((await jobsByKey(stack.db)).map(({ id }) => id).sort()).toEqual(journal.jobs.sort());
+  expect((await jobsByKey(world.stack.db)).map(({ id }) => id).sort()).toEqual(journal.jobs.sort());
   expect(await emptied()).toEqual([]);
-  expect(stack.web.crashes).toEqual([]);
+  expect(world.stack.web.crashes).toEqual([]);
 });
 
 /** What the machines still run once they had a moment to hear of the last stop. */
 async function emptied(): Promise<readonly string[]> {
   const deadlineMs = Date.now() + 5_000;
   for (;;) {
-    const running = machines.flatMap((machine) => machine.running());
+    const running = world.machines.flatMap((machine) => machine.running());
     if (running.length === 0 || Date.now() > deadlineMs) return running;
     await sleep(50);
   }

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
+import { privateKeyToAddress } from "viem/accounts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { DEMO_WALLET_KEY } from "../../domain/demo.ts";
 import { freePort } from "../embedded-postgres.ts";
 import { isAlive } from "../processes.ts";
 import type { UpOptions } from "./options.ts";
@@ -46,7 +48,8 @@ const WEB = `
     if (request.url === "/ready") return answer(200, {});
     if (request.url === "/crash") process.exit(7);
     if (request.url.startsWith("/api/v1/providers?")) {
-      const count = countOf("agent online") - onlineBefore;
+      const wanted = request.url.endsWith("status=" + (process.env.PROVIDER_ADMISSION === "manual" ? "pending" : "available"));
+      const count = wanted ? countOf("agent online") - onlineBefore : 0;
       const sandboxed = process.env.PLATFORM_FEE_BPS !== "501"; // the test's word for a machine without bubblewrap
       return answer(200, { count, providers: Array.from({ length: count }, () => ({ sandboxed })) });
     }
@@ -77,7 +80,8 @@ const AGENT = `
   setInterval(() => {}, 1000);
 `;
 
-const WORKER = `import { leaves } from "./diary.mjs"; leaves("worker"); setInterval(() => {}, 1000);`;
+const WORKER = `import { leaves, note } from "./diary.mjs"; leaves("worker");
+  note("worker-environment " + JSON.stringify(process.env)); setInterval(() => {}, 1000);`;
 
 let root: string;
 let said: string[];
@@ -165,6 +169,38 @@ test("an agent sees nothing of the control plane's environment", async () => {
     if (name !== "SECRET_OF_PARENT") expect(noted("web {")[0]).toContain(name);
   }
   expect(noted("web {")[0]).toContain('"PLATFORM_FEE_BPS":"500"');
+});
+
+const webEnvironment = () => JSON.parse(noted("web {").at(-1)?.slice(4) ?? "{}");
+
+test("in a demo the wallet that everybody has operates it, unless somebody else was named", async () => {
+  const demoWallet = privateKeyToAddress(DEMO_WALLET_KEY);
+  await (await start({ demo: true })).stop();
+  expect(webEnvironment().OPERATOR_ADDRESSES).toBe(demoWallet);
+  await (await start({ demo: true }, undefined, { OPERATOR_ADDRESSES: "" })).stop();
+  expect(webEnvironment().OPERATOR_ADDRESSES).toBe(demoWallet);
+  const mine = "0x00000000000000000000000000000000000000ff";
+  await (await start({ demo: true }, undefined, { OPERATOR_ADDRESSES: mine })).stop();
+  expect(webEnvironment().OPERATOR_ADDRESSES).toBe(mine);
+});
+
+test("without the demo, nobody operates unless named", async () => {
+  await start();
+  expect(webEnvironment().OPERATOR_ADDRESSES).toBeUndefined();
+});
+
+test("Redis and Kubernetes of the environment reach the web and the worker, and no agent", async () => {
+  const given = { REDIS_URL: "redis://127.0.0.1:1", KUBECONFIG: "/nowhere/config", LABEL_PREFIX: "quay.example" };
+  await start({ demo: true }, undefined, given);
+  expect(webEnvironment()).toMatchObject(given);
+  expect(JSON.parse(noted("worker-environment ").at(-1)?.slice(19) ?? "{}")).toMatchObject(given);
+  for (const name of Object.keys(given)) expect(noted("agent-environment").join(" ")).not.toContain(name);
+});
+
+test("where an operator admits by hand, the five wait for approval, and it is said where", async () => {
+  const { url } = await start({ demo: true }, undefined, { PROVIDER_ADMISSION: "manual" });
+  expect(said.at(-1)).toContain("5 of the demo's providers wait for approval");
+  expect(said.at(-1)).toContain(`${url}/operator/providers`);
 });
 
 test("the data, the passwords and the key survive a restart, and only their owner can read them", async () => {

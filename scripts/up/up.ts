@@ -5,8 +5,9 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { privateKeyToAddress } from "viem/accounts";
 import { z } from "zod";
-import { DEMO_ANONYMOUS_ACCOUNT } from "../../domain/demo.ts";
+import { DEMO_ANONYMOUS_ACCOUNT, DEMO_WALLET_KEY } from "../../domain/demo.ts";
 import { type buildChanged, reasonOf } from "../build.ts";
 import {
   awaitPostgres,
@@ -147,7 +148,7 @@ async function prepareDatabase(
   return { ...command, beforeStart: () => recoverPostgres(home) };
 }
 
-/** What web and worker read; the parent's own settings (fees, operators, proxies) pass through. */
+/** What web and worker read; the parent's own settings (fees, operators, proxies, Redis, Kubernetes) pass through. */
 async function controlPlaneEnv(
   options: UpOptions,
   env: NodeJS.ProcessEnv,
@@ -167,6 +168,8 @@ async function controlPlaneEnv(
     NEXTAUTH_SECRET: secrets.nextAuthSecret,
     BERTH_SECRET_KEY: secrets.berthSecretKey,
     BERTH_DEMO: options.demo ? "1" : "0",
+    // `||`: a line left empty in .env names nobody. The wallet that everybody has may operate a demo, and nothing else.
+    OPERATOR_ADDRESSES: env.OPERATOR_ADDRESSES || (options.demo ? privateKeyToAddress(DEMO_WALLET_KEY) : undefined),
     ANONYMOUS_ACCOUNT: options.demo ? (env.ANONYMOUS_ACCOUNT ?? DEMO_ANONYMOUS_ACCOUNT) : env.ANONYMOUS_ACCOUNT,
   };
 }
@@ -216,20 +219,29 @@ const NO_SANDBOX =
 
 async function awaitProviders(url: string, { tell, leaving }: UpDeps): Promise<void> {
   const deadline = Date.now() + PROVIDERS_WITHIN_MS;
-  let count = 0;
+  let there = 0;
   while (Date.now() < deadline) {
     leaving.throwIfAborted();
-    const response = await fetch(`${url}/api/v1/providers?status=available`, { signal: AbortSignal.timeout(5_000) });
-    const { providers, ...answer } = Providers.parse(await response.json());
-    count = answer.count;
-    if (count < DEMO_PROVIDERS.length) {
+    const [available, pending] = [await providersOf(url, "available"), await providersOf(url, "pending")];
+    there = available.count + pending.count;
+    if (there < DEMO_PROVIDERS.length) {
       await sleep(250);
       continue;
     }
-    if (providers.some(({ sandboxed }) => !sandboxed)) tell(NO_SANDBOX);
+    if (pending.count > 0)
+      tell(
+        `${pending.count} of the demo's providers wait for approval: log in with the demo wallet and approve them at ` +
+          `${url}/operator/providers`,
+      );
+    if ([...available.providers, ...pending.providers].some(({ sandboxed }) => !sandboxed)) tell(NO_SANDBOX);
     return;
   }
-  tell(`Only ${count} of ${DEMO_PROVIDERS.length} demo providers are available so far; the others go on trying`);
+  tell(`Only ${there} of ${DEMO_PROVIDERS.length} demo providers are available so far; the others go on trying`);
+}
+
+async function providersOf(url: string, status: "available" | "pending"): Promise<z.infer<typeof Providers>> {
+  const response = await fetch(`${url}/api/v1/providers?status=${status}`, { signal: AbortSignal.timeout(5_000) });
+  return Providers.parse(await response.json());
 }
 
 const OURS = ["agents", "lock", "logs", "postgres", "postgres.unfinished", "run", "secrets.json", "wallets"];

@@ -1,5 +1,5 @@
 // Whether a request was signed by the machine it speaks for (protocol/agent.ts says over what).
-import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createHash, type KeyObject, verify } from "node:crypto";
 import { AppError } from "../../domain/errors.ts";
 import { SIGNATURE_HEADERS, signedText } from "../../protocol/agent.ts";
 import { headerOf, type WireRequest } from "./message.ts";
@@ -8,7 +8,7 @@ const MAX_SKEW_MS = 5 * 60_000;
 const SIGNATURE_BYTES = 64;
 
 /**
- * @param publicKey Ed25519, SPKI DER, base64: the provider's
+ * @param key the provider's, Ed25519
  * @param raw the body as sent
  * @returns the sequence number that was signed
  * @throws AppError `bad-signature`
@@ -16,7 +16,7 @@ const SIGNATURE_BYTES = 64;
 export function verifyAgent(
   request: Pick<WireRequest, "method" | "target" | "headers">,
   raw: Buffer,
-  publicKey: string,
+  key: KeyObject,
   now: Date,
 ): number {
   const time = headerOf(request.headers, SIGNATURE_HEADERS.time) ?? "";
@@ -34,24 +34,9 @@ export function verifyAgent(
   const bodyHash = createHash("sha256").update(raw).digest("hex");
   const text = signedText(request.method, request.target, time, Number(sequence), bodyHash);
   const bytes = Buffer.from(signature, "base64");
-  if (bytes.byteLength !== SIGNATURE_BYTES || !verify(null, Buffer.from(text), ed25519(publicKey), bytes))
+  if (bytes.byteLength !== SIGNATURE_BYTES || !verify(null, Buffer.from(text), key, bytes))
     throw badSignature("The signature is not of this provider's key over this request.");
   return Number(sequence);
-}
-
-/** Keys by their text, so that a beat does not parse its key anew. The oldest goes when there are too many. */
-const parsed = new Map<string, KeyObject>();
-const MOST_PARSED = 20_000;
-
-function ed25519(publicKey: string): KeyObject {
-  const known = parsed.get(publicKey);
-  if (known) return known;
-  const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" });
-  if (key.asymmetricKeyType !== "ed25519") throw new Error("a provider's key is not Ed25519");
-  const [oldest] = parsed.keys();
-  if (parsed.size >= MOST_PARSED && oldest !== undefined) parsed.delete(oldest);
-  parsed.set(publicKey, key);
-  return key;
 }
 
 function badSignature(detail: string): AppError {

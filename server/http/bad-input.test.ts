@@ -200,7 +200,7 @@ describe.each(OPERATION_NAMES)("%s", (name) => {
     if (operation.access === "public") return; // it is for anyone
     const before = await everything();
     const [body] = fc.sample(validBody, 1);
-    const path = pathOf(name).replace(/:\w+/, idFor(name, own) ?? "");
+    const path = pathOf(name).replace(/:\w+/, idFor(name, own) ?? "1");
     const answer = await wire.ask(path, { method: operation.method, ...(body === undefined ? {} : { json: body }) });
     expect(answer.status).toBe(401);
     expect(await everything()).toEqual(before);

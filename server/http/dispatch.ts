@@ -1,13 +1,14 @@
 // One way in for every request of the wire: doors, limits, who, what, then the handler and its checked reply.
 import { randomUUID } from "node:crypto";
+import { z } from "zod";
 import { type Principal, requireScope } from "../../domain/account/principal.ts";
 import { AppError } from "../../domain/errors.ts";
-import { listNames } from "../../protocol/fields.ts";
+import { idField, listNames } from "../../protocol/fields.ts";
 import { openApi } from "../../protocol/openapi.ts";
 import type { Access, OperationShape } from "../../protocol/operation.ts";
-import { type OperationName, operations } from "../../protocol/operations.ts";
+import { OPERATION_NAMES, type OperationName, operations } from "../../protocol/operations.ts";
 import type { Deps } from "../deps.ts";
-import { providerKey } from "../repos/providers.ts";
+import { createAgentKeys } from "./agent-keys.ts";
 import { verifyAgent } from "./agent-signature.ts";
 import type { Call } from "./call.ts";
 import { type Caller, createDoors } from "./doors.ts";
@@ -82,6 +83,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   const { publicUrl, demo } = deps.settings;
   const doors = createDoors({ publicUrl, demo, trustedProxies: options.trustedProxies });
   const limits = createLimits(options.rates ?? (demo ? DEMO_RATES : RATES));
+  const keyOf = createAgentKeys(deps.db);
   const openApiText = JSON.stringify(openApi(deps.settings.version));
 
   async function dispatch(request: WireRequest): Promise<WireResponse> {
@@ -166,8 +168,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     const operation: OperationShape = operations[name];
     const stream = request.method === "GET" && wantsEventStream(request.headers) ? streams[name] : undefined;
     let who: Identity | null = null;
-    let raw: Buffer | null = null;
-    if (operation.access === "agent") raw = await proveAgent(request, caller, rawParams.id ?? "");
+    let said: unknown;
+    if (operation.access === "agent") said = await proveAgent(request, caller, rawParams);
     else who = await identify(deps, options.sessionSecret, request, caller, stream !== undefined);
     if (name === "createNonce") await limits.nonce(caller);
     if (who) {
@@ -175,18 +177,16 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       await limits.account(who.principal.account);
     }
     refuseStranger(operation.access, who?.principal ?? null);
-    const body =
-      operation.method === "GET"
-        ? {}
-        : parseJson(raw ?? (await readBody(request.body, request.headers)), request.headers);
+    if (operation.method === "GET") said = {};
+    else if (said === undefined) said = parseJson(await readBody(request.body, request.headers), request.headers);
     // Each part was parsed by the operation's own schema; the compiler cannot follow that through its name.
     const call = {
       deps,
       principal: who?.principal ?? null,
       token: who?.token ?? null,
       params: parseWith(operation.params, rawParams),
-      query: parseWith(operation.query, parseQuery(request.target, listNames(operation.query))),
-      body: parseWith(operation.body, body),
+      query: parseWith(operation.query, parseQuery(request.target, LISTS.get(name) ?? NO_LISTS)),
+      body: parseWith(operation.body, said),
       idempotencyKey: operation.idempotent ? idempotencyKeyOf(request) : null,
       lastEventId: stream ? lastEventIdOf(request) : null,
       signal: request.signal,
@@ -206,18 +206,22 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     return json(operation.status, JSON.stringify(result), { ...caching, ...open });
   }
 
-  /** @returns the body as sent: the signature is over its bytes */
-  async function proveAgent(request: WireRequest, caller: Caller, providerId: string): Promise<Buffer> {
+  /**
+   * Proves that the machine which the path names sent this very body. Whether it is still welcome is its use case's to say.
+   * @returns what the body says
+   */
+  async function proveAgent(request: WireRequest, caller: Caller, params: Readonly<Record<string, string>>) {
     await limits.remaining(caller);
     try {
-      const id = parseWith(operations.heartbeat.params, { id: providerId }).id;
-      const provider = await providerKey(deps.db, id);
-      if (!provider || provider.admission === "removed") throw new AppError("not-found", "the provider does not exist");
+      const { id } = parseWith(OF_A_PROVIDER, params);
+      const key = await keyOf(id);
+      if (!key) throw new AppError("not-found", "the provider does not exist");
       const raw = await readBody(request.body, request.headers);
-      const sequence = verifyAgent(request, raw, provider.publicKey, deps.clock.now());
-      refuseOtherSequence(parseJson(raw, request.headers), sequence);
+      const sequence = verifyAgent(request, raw, key, deps.clock.now());
+      const said = parseJson(raw, request.headers);
+      refuseOtherSequence(said, sequence);
       await limits.beat(id);
-      return raw;
+      return said;
     } catch (error) {
       await limits.request(caller); // what is not signed counts for where it came from
       throw error;
@@ -226,6 +230,13 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
 
   return { dispatch, admitPage, trusts: doors.trusts };
 }
+
+/** Names of each operation's query that may be repeated: asked of its schema once. */
+const LISTS = new Map(OPERATION_NAMES.map((name) => [name, listNames(operations[name].query)]));
+const NO_LISTS: ReadonlySet<string> = new Set();
+
+/** What every path of a signed agent names. */
+const OF_A_PROVIDER = z.object({ id: idField("prov") });
 
 /** Counted, but logged only when they fail. */
 const QUIET: readonly string[] = ["heartbeat", "health", "ready", "metrics", "file"];

@@ -27,6 +27,8 @@ interface Forgery {
   readonly signedSeq?: number;
   readonly headers?: Record<string, string>;
   readonly sentTo?: string;
+  /** instead of a beat of the next number */
+  readonly raw?: string;
 }
 
 function beatOf(number: number): string {
@@ -52,16 +54,25 @@ function beatOf(number: number): string {
   });
 }
 
-function beat({ key = agent.privateKey, path, body, skewMs = 0, signedSeq, headers, sentTo }: Forgery = {}) {
+function beat({
+  key = agent.privateKey,
+  path,
+  body,
+  skewMs = 0,
+  signedSeq,
+  headers,
+  sentTo,
+  raw: given,
+}: Forgery = {}) {
   seq += 1;
-  const target = `/api/v1/providers/${id}/heartbeat?wait=0`;
-  const raw = beatOf(seq);
+  const target = sentTo ?? `/api/v1/providers/${id}/heartbeat?wait=0`;
+  const raw = given ?? beatOf(seq);
   const time = new Date(wire.deps.clock.now().getTime() + skewMs).toISOString();
   const bodyHash = createHash("sha256")
     .update(body ?? raw)
     .digest("hex");
   const text = signedText("POST", path ?? target, time, signedSeq ?? seq, bodyHash);
-  return wire.ask(sentTo ?? target, {
+  return wire.ask(target, {
     raw,
     headers: {
       "content-type": "application/json",
@@ -72,8 +83,14 @@ function beat({ key = agent.privateKey, path, body, skewMs = 0, signedSeq, heade
     },
   });
 }
-const lastSeq = async () =>
-  (await wire.world.db.select().from(providerPresence).where(eq(providerPresence.providerId, id)))[0]?.seq;
+const presence = () => wire.world.db.select().from(providerPresence).where(eq(providerPresence.providerId, id));
+const lastSeq = async () => (await presence())[0]?.seq;
+const drainPath = () => `/api/v1/providers/${id}/agent-drain`;
+async function row() {
+  const [provider] = await wire.world.db.select().from(providers).where(eq(providers.id, id));
+  if (!provider) throw new Error("the provider is gone");
+  return provider;
+}
 
 test("a signed beat is taken and answered with what should run", async () => {
   const answer = await beat();
@@ -112,6 +129,76 @@ test("an unknown provider is not found, and a beat again is stale", async () => 
   await beat();
   seq -= 1;
   expect((await beat()).json).toMatchObject({ status: 409, code: "stale-sequence" });
+});
+
+test("a beat that was listened to and is sent again changes nothing, at its own path or another", async () => {
+  const sent = { time: wire.deps.clock.now().toISOString(), raw: beatOf(++seq) };
+  const path = `/api/v1/providers/${id}/heartbeat?wait=0`;
+  const hash = createHash("sha256").update(sent.raw).digest("hex");
+  const text = signedText("POST", path, sent.time, seq, hash);
+  const headers = {
+    "content-type": "application/json",
+    [SIGNATURE_HEADERS.time]: sent.time,
+    [SIGNATURE_HEADERS.sequence]: String(seq),
+    [SIGNATURE_HEADERS.signature]: sign(null, Buffer.from(text), agent.privateKey).toString("base64"),
+  };
+  expect((await wire.ask(path, { raw: sent.raw, headers })).status).toBe(200);
+  const before = await presence();
+  expect((await wire.ask(path, { raw: sent.raw, headers })).json).toMatchObject({ code: "stale-sequence" });
+  expect((await wire.ask(drainPath(), { raw: sent.raw, headers })).json).toMatchObject({ code: "bad-signature" });
+  expect(await presence()).toEqual(before);
+});
+
+test("a machine drains itself by its own signature, once a number, and a beat after it counts on", async () => {
+  await beat();
+  const wish = (draining: boolean, number: number) => ({
+    sentTo: drainPath(),
+    raw: JSON.stringify({ seq: number, draining }),
+  });
+  const drain = async () => (await row()).drain;
+  const answer = await beat(wish(true, seq + 1));
+  expect([answer.status, answer.json]).toEqual([200, { draining: true, live_executions: 0 }]);
+  expect(await drain()).toBe("draining");
+  expect((await beat()).json).toMatchObject({ notices: [expect.stringContaining("Draining")] });
+
+  const old = seq - 1;
+  const forgeries: [Forgery, number, string][] = [
+    [{ ...wish(false, seq + 1), signedSeq: seq + 9 }, 401, "bad-signature"],
+    [{ ...wish(false, old), signedSeq: old }, 409, "stale-sequence"],
+    [{ ...wish(false, seq + 3), key: generateKeyPairSync("ed25519").privateKey }, 401, "bad-signature"],
+    [{ ...wish(false, seq + 4), skewMs: 5 * 60_000 + 1 }, 401, "bad-signature"],
+    [{ sentTo: drainPath(), raw: JSON.stringify({ seq: seq + 5, draining: "no" }) }, 400, "bad-request"],
+  ];
+  for (const [forgery, status, code] of forgeries)
+    expect((await beat(forgery)).json, JSON.stringify(forgery)).toMatchObject({ status, code });
+  expect(await drain()).toBe("draining");
+  expect((await beat(wish(false, seq + 1))).json).toEqual({ draining: false, live_executions: 0 });
+  expect(await drain()).toBe("none");
+});
+
+test("a machine that was removed is told so, once it has proved that it is that machine", async () => {
+  await beat();
+  const before = await presence();
+  await wire.world.db
+    .update(providers)
+    .set({ admission: "removed", admissionReason: "Sold." })
+    .where(eq(providers.id, id));
+  try {
+    expect((await beat()).json).toMatchObject({
+      status: 403,
+      code: "forbidden",
+      detail: expect.stringContaining("Sold."),
+    });
+    const stranger = await beat({ key: generateKeyPairSync("ed25519").privateKey });
+    expect(stranger.json).toMatchObject({ status: 401, code: "bad-signature" });
+    expect(stranger.text).not.toContain("removed");
+    expect(await presence()).toEqual(before);
+  } finally {
+    await wire.world.db
+      .update(providers)
+      .set({ admission: "approved", admissionReason: "" })
+      .where(eq(providers.id, id));
+  }
 });
 
 test("beats count for their provider, unsigned ones for their address", async () => {

@@ -172,6 +172,7 @@ export async function send(
   const length = typeof body === "string" ? { "content-length": String(Buffer.byteLength(body)) } : {};
   reply.writeHead(response.status, { ...response.headers, ...length, ...(unread ? { connection: "close" } : {}) });
   const silent = request.method === "HEAD" || body === null;
+  if (!unread && !silent && typeof body === "string") return void reply.end(body); // head and body in one piece
   if (!silent && typeof body === "string") reply.write(body);
   if (!silent && typeof body !== "string") await pour(body, reply, signal);
   if (unread) await drain(request);

@@ -81,7 +81,8 @@ export async function listDesired(db: Db | Tx, ids: readonly ProviderId[], now: 
   const rows = await db.execute<DesiredRow>(sql`
     select p.id, p.generation, p.admission, p.admission_reason as "admissionReason", p.presence, p.drain, p.runtime,
       d.wanted, g.missing, m.starts_at as starts, m.ends_at as ends
-    from providers p
+    from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as asked(id)
+    cross join lateral (select * from providers where id = asked.id limit 1) p
     left join lateral (
       select json_agg(json_build_object('sealed', d.sealed_spec, 'ends', e.expires_at) order by d.execution_id) as wanted
       from desired_executions d left join executions e on e.id = d.execution_id where d.provider_id = p.id) d on true
@@ -91,8 +92,7 @@ export async function listDesired(db: Db | Tx, ids: readonly ProviderId[], now: 
     left join lateral (
       select starts_at, ends_at from maintenance_windows
       where provider_id = p.id and closed_at is null and ends_at > ${now.toISOString()}::timestamptz
-      order by starts_at limit 1) m on true
-    where p.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`);
+      order by starts_at limit 1) m on true`);
   return rows.map(({ wanted, missing, starts, ends, ...row }) => ({
     ...row,
     wanted: (wanted ?? []).map((one) => ({ sealedSpec: one.sealed, expiresAt: one.ends ? new Date(one.ends) : null })),

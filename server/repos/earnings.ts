@@ -57,3 +57,12 @@ export async function earnedByDay(
     .orderBy(sql`1`);
   return rows.map(({ day, cash, promotion }) => ({ day, cash: BigInt(cash), promotion: BigInt(promotion) }));
 }
+
+/** Since ever, by all machines of an owner, removed ones too. */
+export async function earnedByOwner(db: Db | Tx, owner: string): Promise<Earned> {
+  const [row] = await db
+    .select({ cash: CASH, promotion: PROMOTION })
+    .from(entries)
+    .where(and(eq(entries.owner, owner), eq(entries.book, "earned")));
+  return { cash: BigInt(row?.cash ?? 0), promotion: BigInt(row?.promotion ?? 0) };
+}

@@ -3,18 +3,27 @@ import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
 import { EXECUTION_STATUSES, isLive } from "../../domain/execution/state.ts";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
-import { providerPresence, providers } from "../../drizzle/schema/provider.ts";
+import { providerNodes, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
 export const LIVE_STATUSES = EXECUTION_STATUSES.filter(isLive);
 
 export async function loadExecution(db: Db | Tx, id: ExecutionId) {
   const [row] = await db
-    .select({ execution: executions, job: jobs, provider: providers, lastSeenAt: providerPresence.lastSeenAt })
+    .select({
+      execution: executions,
+      job: jobs,
+      provider: providers,
+      nodeName: providerNodes.nodeName,
+      // the last sign of life: of the node where it is one, else of the agent
+      lastSeenAt: sql<Date | null>`case when ${providerNodes.providerId} is null then ${providerPresence.lastSeenAt}
+        else ${providerNodes.seenAt} end`.mapWith(providerPresence.lastSeenAt),
+    })
     .from(executions)
     .innerJoin(jobs, eq(jobs.id, executions.jobId))
     .innerJoin(providers, eq(providers.id, executions.providerId))
     .leftJoin(providerPresence, eq(providerPresence.providerId, providers.id))
+    .leftJoin(providerNodes, eq(providerNodes.providerId, providers.id))
     .where(eq(executions.id, id));
   return row ?? null;
 }
@@ -64,14 +73,22 @@ export async function writeDesire(
 
 export type LiveExecution = typeof executions.$inferSelect;
 
-/** What lives on a locked provider, locked too. */
-export function liveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+function selectLiveOn(tx: Tx, providerId: ProviderId) {
   return tx
     .select()
     .from(executions)
     .where(and(eq(executions.providerId, providerId), inArray(executions.status, LIVE_STATUSES)))
-    .orderBy(asc(executions.id))
-    .for("no key update");
+    .orderBy(asc(executions.id));
+}
+
+/** What lives on a provider. Where that is locked nothing can be added; what lives may end at any time. */
+export async function liveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+  return selectLiveOn(tx, providerId);
+}
+
+/** What lives on a locked provider, locked too: for who writes to it. */
+export async function lockLiveOn(tx: Tx, providerId: ProviderId): Promise<LiveExecution[]> {
+  return selectLiveOn(tx, providerId).for("no key update");
 }
 
 /** Backoff of an execution that stays due: 2 s doubling to 5 minutes, with jitter so that they do not march in step. */

@@ -1,8 +1,9 @@
 // GPUs as their machine reports them.
-import { asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, count, eq, inArray, sql } from "drizzle-orm";
 import type { ExecutionId, GpuId, JobId, ProviderId } from "../../domain/ids.ts";
-import { executions } from "../../drizzle/schema/job.ts";
-import { gpus } from "../../drizzle/schema/provider.ts";
+import { isNode, RUNTIMES } from "../../domain/provider/state.ts";
+import { executions, jobs } from "../../drizzle/schema/job.ts";
+import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 
 export type GpuRow = typeof gpus.$inferSelect;
@@ -43,6 +44,18 @@ export async function upsertGpus(tx: Tx, rows: readonly NewGpu[]): Promise<void>
         present: sql`true`,
       },
     });
+}
+
+/** How many GPUs an account holds on nodes of the cluster; exact where the account is locked. */
+export async function gpusOnNodes(db: Db | Tx, account: string): Promise<number> {
+  const [row] = await db
+    .select({ held: count() })
+    .from(gpus)
+    .innerJoin(executions, eq(executions.id, gpus.executionId))
+    .innerJoin(jobs, eq(jobs.id, executions.jobId))
+    .innerJoin(providers, eq(providers.id, gpus.providerId))
+    .where(and(eq(jobs.account, account), inArray(providers.runtime, RUNTIMES.filter(isNode))));
+  return row?.held ?? 0;
 }
 
 export async function markGpusAbsent(tx: Tx, ids: readonly GpuId[]): Promise<void> {

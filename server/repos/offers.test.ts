@@ -49,6 +49,7 @@ const someWish = fc.record({
   maxRate: fc.option(fc.bigInt({ min: 0n, max: 3_000_000n }), { freq: 1 }),
   needsSandbox: fc.boolean(),
   until: moment,
+  nodeGpusLeft: fc.integer({ min: 0, max: 4 }),
 });
 
 test("the database and the domain agree about every wish: what fits, in which order, and what each filter removed", async () => {

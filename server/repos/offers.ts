@@ -2,15 +2,9 @@
 import { and, asc, desc, eq, gte, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { ProviderId } from "../../domain/ids.ts";
 import { coresBilled } from "../../domain/money/quote.ts";
-import {
-  FILTER_NAMES,
-  type FilterName,
-  type Offer,
-  type PlacementWish,
-  runsRentals,
-} from "../../domain/placement/filters.ts";
+import { FILTER_NAMES, type FilterName, type Offer, type PlacementWish } from "../../domain/placement/filters.ts";
 import type { Removed } from "../../domain/placement/rank.ts";
-import { RUNTIMES } from "../../domain/provider/state.ts";
+import { isNode, RUNTIMES } from "../../domain/provider/state.ts";
 import { offers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 import { HOLDING_STATUSES } from "./providers.ts";
@@ -24,7 +18,7 @@ const COLUMNS = sql.raw(`provider_id, gpu_model, provider_name, vram_mb, total_g
 
 /**
  * The offers as they should be: one a model, of GPUs that are there or held, and one of cores only.
- * Free GPUs are present and unheld; free cores, memory and disk are total minus live executions.
+ * Free GPUs are present and unheld, and no more than the cluster offers where the machine is its node; free cores, memory and disk are total minus live executions.
  */
 function computed(ofProviders: SQL) {
   return sql`
@@ -45,7 +39,12 @@ function computed(ofProviders: SQL) {
       select model as gpu_model, min(vram_mb) as vram_mb, count(*)::int as total_gpus,
         (count(*) filter (where execution_id is null))::int as free_gpus,
         (count(*) filter (where execution_id is not null))::int as in_use_gpus, bool_or(declared) as declared
-      from gpus where provider_id = p.id and (present or execution_id is not null) group by model
+      from (
+        select g.*, row_number() over (order by (g.execution_id is null), g.index, g.id) as nth
+        from gpus g where g.provider_id = p.id and (g.present or g.execution_id is not null)) there
+      where execution_id is not null or nth <= coalesce(
+        (select n.allocatable_gpus from provider_nodes n where n.provider_id = p.id), 2147483647) -- what its cluster offers
+      group by model
       union all
       select '', 0, 0, 0, 0, false where p.cpu_cores > 0) g
     where p.admission <> 'removed' and ${ofProviders}`;
@@ -129,10 +128,7 @@ function conditions(wish: PlacementWish): Record<FilterName, SQL | undefined> {
     status: eq(offers.available, true),
     sandbox: wish.needsSandbox ? eq(offers.sandboxed, true) : undefined,
     duration: or(isNull(offers.busyFrom), gte(offers.busyFrom, wish.until)),
-    runtime: notInArray(
-      offers.runtime,
-      RUNTIMES.filter((runtime) => !runsRentals(runtime)),
-    ),
+    tenant_limit: wish.gpuCount <= wish.nodeGpusLeft ? undefined : notInArray(offers.runtime, RUNTIMES.filter(isNode)),
   };
 }
 

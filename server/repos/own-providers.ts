@@ -182,3 +182,24 @@ export function openTokens(db: Db | Tx, account: string, now: Date) {
     )
     .orderBy(desc(enrolmentTokens.expiresAt));
 }
+
+/** Counts over all machines of an owner that were not removed. Free are GPUs of machines that take work. */
+export async function fleetOf(db: Db | Tx, owner: string) {
+  const [row] = await db.execute<{ machines: number; available: number; total: number; free: number; in_use: number }>(
+    sql`
+    select count(*)::int as machines, count(*) filter (where p.takes)::int as available,
+      coalesce(sum(o.total), 0)::int as total, coalesce(sum(o.free) filter (where p.takes), 0)::int as free,
+      coalesce(sum(o.in_use), 0)::int as in_use
+    from (select id, admission = 'approved' and presence = 'online' and drain = 'none' as takes from providers
+      where owner = ${owner} and admission <> 'removed') p
+    left join lateral (select sum(total_gpus) as total, sum(free_gpus) as free, sum(in_use_gpus) as in_use
+      from offers where provider_id = p.id and gpu_model <> '') o on true`,
+  );
+  return {
+    machines: row?.machines ?? 0,
+    available: row?.available ?? 0,
+    total: row?.total ?? 0,
+    free: row?.free ?? 0,
+    inUse: row?.in_use ?? 0,
+  };
+}

@@ -15,20 +15,17 @@ export type LastBeat = Pick<
   "providerId" | "report" | "reportedGeneration" | "instance" | "instanceBefore"
 >;
 
-/** Locked by provider, so that two processes with beats of the same ones take turns. */
+/**
+ * Locked by provider, so that two processes with beats of the same ones take turns. Each is looked up by its key: left
+ * the choice, the planner reads the whole table for a batch.
+ */
 export async function lockLastBeats(tx: Tx, ids: readonly ProviderId[]): Promise<LastBeat[]> {
-  return tx
-    .select({
-      providerId: providerPresence.providerId,
-      report: providerPresence.report,
-      reportedGeneration: providerPresence.reportedGeneration,
-      instance: providerPresence.instance,
-      instanceBefore: providerPresence.instanceBefore,
-    })
-    .from(providerPresence)
-    .where(inArray(providerPresence.providerId, [...ids]))
-    .orderBy(asc(providerPresence.providerId))
-    .for("update");
+  const rows = await tx.execute<LastBeat>(sql`
+    select pp.provider_id as "providerId", pp.report, pp.reported_generation as "reportedGeneration", pp.instance,
+      pp.instance_before as "instanceBefore"
+    from jsonb_array_elements_text(${JSON.stringify([...ids].sort())}::jsonb) as asked(id)
+    cross join lateral (select * from provider_presence where provider_id = asked.id for update) pp`);
+  return [...rows];
 }
 
 /** A provider as it stood when its beat was written. */
@@ -59,7 +56,7 @@ export async function writeBeats(tx: Tx, beats: readonly Beat[]): Promise<Map<Pr
         p.admission, p.admission_reason, p.presence, p.runtime, p.generation, p.xmin::text as version
       from jsonb_to_recordset(${rows}::jsonb) as b("providerId" text, "lastSeenAt" timestamptz, seq bigint, report jsonb,
         "reportedGeneration" integer, usage jsonb, instance text)
-      join providers p on p.id = b."providerId"),
+      cross join lateral (select *, xmin from providers where id = b."providerId" limit 1) p),
     written as (
       insert into provider_presence (provider_id, last_seen_at, seq, report, reported_generation, usage, instance)
       select id, "lastSeenAt", seq, report, "reportedGeneration", usage, instance from b

@@ -37,8 +37,10 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     select coalesce(sum(cpu_cores), 0)::int as cores, coalesce(sum(memory_gb), 0)::int as memory,
       coalesce(sum(disk_gb), 0)::int as disk
     from executions where provider_id = ${id} and status in (${HOLDING_STATUSES})`);
-  const [window] = await tx.execute<{ busy_from: string | null }>(sql`
-    select min(starts_at) as busy_from from maintenance_windows where provider_id = ${id} and closed_at is null`);
+  const [window] = await tx.execute<{ busy_from: string | null; allocatable: number | null }>(sql`
+    select min(starts_at) as busy_from, (select allocatable_gpus from provider_nodes where provider_id = ${id}) as allocatable
+    from maintenance_windows where provider_id = ${id} and closed_at is null`);
+  const offered = offeredGpus(held, window?.allocatable ?? held.length);
   return {
     id: row.id,
     name: row.name,
@@ -59,9 +61,16 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
       uuid,
       model,
       held: executionId !== null,
-      present,
+      present: present && offered.has(id),
     })),
   };
+}
+
+/** A node's machine may have more GPUs than its cluster offers: those that are held count first, as in the offers. */
+function offeredGpus(all: readonly (typeof gpus.$inferSelect)[], most: number): ReadonlySet<GpuId> {
+  const there = all.filter(({ present, executionId }) => present || executionId !== null);
+  const heldFirst = [...there.filter((gpu) => gpu.executionId), ...there.filter((gpu) => !gpu.executionId)];
+  return new Set(heldFirst.slice(0, most).map(({ id }) => id));
 }
 
 /**

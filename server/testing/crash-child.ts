@@ -40,6 +40,7 @@ async function drive(db: Db, eyes: Db, executionId: ExecutionId): Promise<void> 
     ids: systemIds(clock),
     queue: { ring: async () => {} },
     cluster,
+    pods: null,
     secrets,
     settings: TEST_SETTINGS,
   };

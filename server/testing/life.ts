@@ -7,6 +7,7 @@ import { REPUTATION_START } from "../../domain/provider/state.ts";
 import { events } from "../../drizzle/schema/event.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
 import { providers } from "../../drizzle/schema/provider.ts";
+import { stamp } from "../repos/listening.ts";
 import { lockProviderRow } from "../repos/providers.ts";
 import { recordReputation } from "../repos/reputation.ts";
 import { rentGpu } from "../usecases/job/rent-gpu.ts";
@@ -18,6 +19,8 @@ import { address, GPU_MODEL, openWorld, type ProviderWish } from "./world.ts";
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
+/** What the database takes for a span in ms: 24 days. */
+const LONGEST_GAP_MS = 2 ** 31 - 1;
 export const OPERATOR = walletPrincipal(address(9_000_001));
 export const OWNER = walletPrincipal(address(9_000_002));
 
@@ -44,6 +47,13 @@ export async function lifeWorld() {
     return id;
   }
 
+  /** Time passes while some web listens, as if it had stamped every five seconds; those who beat were heard. */
+  async function listen(ms: number, beating: readonly ProviderId[] = []) {
+    world.pass(ms);
+    await stamp(db, deps.clock.now(), LONGEST_GAP_MS);
+    for (const id of beating) await world.beat(id);
+  }
+
   return {
     ...world,
     provider,
@@ -55,15 +65,8 @@ export async function lifeWorld() {
         sql`truncate accounts, providers, jobs, executions, holds, postings, entries, events, idempotency, listening restart identity cascade`,
       );
     },
-    /** Time passes while some web listens; those who beat are heard in every step. */
-    async listen(ms: number, beating: readonly ProviderId[] = []) {
-      for (let left = ms; left > 0; left -= 10_000) {
-        world.pass(Math.min(10_000, left));
-        await stampListening(deps);
-        for (const id of beating) await world.beat(id);
-      }
-    },
-    /** Time passes in one step, as long as nobody was out of sight for long. */
+    listen,
+    /** Time passes, and nobody listened. */
     async skip(ms: number, beating: readonly ProviderId[] = []) {
       world.pass(ms);
       await stampListening(deps);
@@ -72,11 +75,7 @@ export async function lifeWorld() {
     /** Two minutes of silence, noticed. */
     async silence(beating: readonly ProviderId[] = []) {
       await stampListening(deps);
-      for (let n = 0; n < 13; n++) {
-        world.pass(10_000);
-        await stampListening(deps);
-        for (const id of beating) await world.beat(id);
-      }
+      await listen(130_000, beating);
       return sweepSilentProviders(deps);
     },
     /** A clean beat, with what it does to presence. */

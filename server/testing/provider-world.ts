@@ -78,6 +78,7 @@ export async function providerWorld() {
     ids,
     queue: { ring: async (_name, { id }) => void rings.push(id) },
     nodes: null,
+    pods: null,
     cluster: { apply: refuse, observe: refuse, remove: refuse, list: refuse },
     // Sealing twice never gives the same text, as in the real box.
     secrets: {
@@ -110,6 +111,7 @@ export async function providerWorld() {
       operators: [],
       welcomePromotion: 0n,
       admission: { agent: "automatic", node: "manual" },
+      tenantMaxGpus: 8,
       labelPrefix: "berth.dev",
       allowUnsignedStreams: false,
       walletConnectProjectId: null,

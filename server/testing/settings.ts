@@ -12,6 +12,7 @@ export const TEST_SETTINGS: Settings = {
   operators: [],
   welcomePromotion: 25_000_000n,
   admission: { agent: "automatic", node: "manual" },
+  tenantMaxGpus: 8,
   labelPrefix: "berth.dev",
   allowUnsignedStreams: false,
   walletConnectProjectId: null,

@@ -91,6 +91,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     ids,
     cluster,
     nodes: null,
+    pods: null,
     ssh,
     queue: {
       ring: async <N extends RingName>(name: N, payload: Rings[N]) => {

@@ -1,12 +1,10 @@
-// A worker process that consumes the streams until it is killed. Arguments: database URL, Redis URL.
+// A worker process that consumes the streams until it is killed. Arguments: database URL, Redis URL. It says when it began.
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { systemIds } from "../../server/adapters/system/ids.ts";
 import { secretBox } from "../../server/adapters/system/secret-box.ts";
-import { ssh } from "../../server/adapters/system/ssh.ts";
 import type { Deps } from "../../server/deps.ts";
 import { TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
-import { MemoryCluster } from "../../server/testing/world.ts";
 import { startStreams } from "../streams.ts";
 import { someCluster } from "./machines.ts";
 import { QUICK } from "./timing.ts";
@@ -19,9 +17,15 @@ const deps: Deps = {
   db: drizzle(postgres(databaseUrl, { max: 4, onnotice: () => {} })),
   clock,
   ids: systemIds(clock),
-  cluster: new MemoryCluster(),
+  cluster: {
+    apply: async () => {},
+    observe: async () => ({ state: "absent" }),
+    remove: async () => {},
+    list: async () => [],
+  },
   nodes: someCluster,
-  ssh,
+  pods: null,
+  ssh: { parsePublicKey: unasked, newHostKey: unasked },
   queue: { ring: async () => {} },
   secrets: secretBox(TEST_SECRET_KEY),
   wallets: { signed: async () => false },
@@ -29,4 +33,9 @@ const deps: Deps = {
   log: { info: () => {}, warn: say, error: say },
   settings: TEST_SETTINGS,
 };
+process.stdout.write("began\n");
 startStreams(deps, { redisUrl, name: `child-${process.pid}`, timing: QUICK });
+
+function unasked(): never {
+  throw new Error("the streams know no SSH keys");
+}

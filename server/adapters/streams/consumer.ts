@@ -157,7 +157,7 @@ class Consumer {
       try {
         await this.#settle(await handle(together), delivered);
       } catch (error) {
-        if (together.length === 1 || !(await healthy())) throw error;
+        if (!(await healthy())) throw error;
         alone.unshift(...together); // one of them is at fault: the others go on without it
       }
     }

@@ -6,12 +6,14 @@ import type { Deps } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { type ExecutionRow, writeExecution } from "../../repos/executions.ts";
 import { insertAttempt } from "../../repos/jobs.ts";
+import { lockBalance } from "../../repos/ledger.ts";
 import { candidateOffers, recomputeOffers } from "../../repos/offers.ts";
 import { holdGpus, lockProvider } from "../../repos/providers.ts";
+import { nodeGpusLeft } from "../job/rent-gpu.ts";
 
 /** @returns false where no other offer fits: the job gets its end then */
 export async function placeAgain(
-  deps: Pick<Deps, "db" | "ids" | "queue">,
+  deps: Pick<Deps, "db" | "ids" | "queue" | "settings">,
   row: ExecutionRow,
   now: Date,
 ): Promise<boolean> {
@@ -27,12 +29,15 @@ export async function placeAgain(
     maxRate,
     needsSandbox,
     until: latestEnd(now, job.hours),
+    nodeGpusLeft: await nodeGpusLeft(deps.db, deps.settings, job.account),
   };
   const offers = await candidateOffers(deps.db, wish);
   for (const offer of offers.filter((candidate) => candidate.providerId !== execution.providerId)) {
     const placed = await deps.db.transaction(async (tx) => {
+      await lockBalance(tx, job.account); // law 8's order; and the limit below is exact then
+      const left = await nodeGpusLeft(tx, deps.settings, job.account);
       const provider = await lockProvider(tx, offer.providerId);
-      const spot = provider && place(wish, provider, offer.gpuModel);
+      const spot = provider && place({ ...wish, nodeGpusLeft: left }, provider, offer.gpuModel);
       if (!provider || !spot) return "full";
       if (!(await writeExecution(tx, execution, { settled: true }, null))) return "late";
       const id = deps.ids.next("exec");

@@ -2,7 +2,7 @@
 
 import { type ExecutionSnapshot, type Plan, planExecution, START_TIMEOUT_MS } from "../../../domain/execution/plan.ts";
 import { isPlacedAgain } from "../../../domain/execution/replace.ts";
-import type { ExecutionSpec, Observed } from "../../../domain/execution/spec.ts";
+import type { ExecutionSpec, Observed, Placement } from "../../../domain/execution/spec.ts";
 import { advance, isLive } from "../../../domain/execution/state.ts";
 import type { ExecutionId } from "../../../domain/ids.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
@@ -17,19 +17,21 @@ import { windowsEndingAfter } from "../../repos/maintenance.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { lockProvider, releaseGpus } from "../../repos/providers.ts";
 import { outageSoFar } from "../job/job-view.ts";
+import { clusterOf } from "./clusters.ts";
 import { MESSAGES } from "./messages.ts";
 import { placeAgain } from "./place-again.ts";
 
-export type ReconcileDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "cluster" | "secrets" | "settings">;
+export type ReconcileDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "cluster" | "pods" | "secrets" | "settings">;
 
 export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): Promise<void> {
   const row = await loadExecution(deps.db, id);
   if (!row) return;
-  const observed = await deps.cluster.observe(id);
+  const cluster = clusterOf(deps, row.provider.runtime);
+  const observed = await cluster.observe(id);
   const now = deps.clock.now();
   const step = planExecution(await snapshot(deps, row, now), observed, now);
-  if (step.act === "apply") await deps.cluster.apply(await specOf(deps, row));
-  if (step.act === "remove") await deps.cluster.remove(id);
+  if (step.act === "apply") await cluster.apply(await specOf(deps, row), placementOf(row));
+  if (step.act === "remove") await cluster.remove(id);
   if (!isLive(row.execution.status)) return finishEnded(deps, row, now);
   const moved = await moveTo(deps, row, observed, step, now);
   if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });
@@ -48,6 +50,10 @@ async function snapshot(
     providerGone: provider.admission !== "approved",
     maintenanceUntil: windows.findLast(({ startsAt }) => startsAt <= now)?.endsAt ?? null,
   };
+}
+
+function placementOf({ job, provider, nodeName }: ExecutionRow): Placement {
+  return { tenant: job.account, nodeName, host: provider.host };
 }
 
 /** What an execution is told to be; the same every time it is asked. */
@@ -130,7 +136,7 @@ function changes({ execution, job, provider }: ExecutionRow, observed: Observed,
       return { unreachableSince: null, outageMs: outageSoFar(execution, now) };
     case "stopRequested":
       if (execution.desired === "run" && execution.status !== "scheduled")
-        return { desired: "stop", stopReason: step.reason, stopRequestedAt: execution.expiresAt ?? now };
+        return { desired: "stop", stopReason: step.reason, stopRequestedAt: earliest(execution.expiresAt, now) };
       break;
   }
   if (!step.endedAt) return {};

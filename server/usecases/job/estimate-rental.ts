@@ -10,16 +10,17 @@ import type { RentalBody } from "../../../protocol/operations/job.ts";
 import type { EstimateView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { candidateOffers, explainOffers } from "../../repos/offers.ts";
-import { placementWish } from "./rent-gpu.ts";
+import { nodeGpusLeft, placementWish } from "./rent-gpu.ts";
 import { toWish } from "./submit-rental.ts";
 
 export async function estimateRental(
-  { db, clock }: Pick<Deps, "db" | "clock">,
+  { db, clock, settings }: Pick<Deps, "db" | "clock" | "settings">,
   renter: Principal | null,
   body: RentalBody,
 ): Promise<z.infer<typeof EstimateView>> {
   const wish = toWish(body, []);
-  const placing = placementWish(wish, renter, clock.now());
+  const left = await nodeGpusLeft(db, settings, renter?.account ?? null);
+  const placing = placementWish(wish, renter, clock.now(), left);
   const [fit, { considered, removed }] = await Promise.all([candidateOffers(db, placing), explainOffers(db, placing)]);
   const [best] = fit;
   const rate = best ? rateOf(placing, best) : null;

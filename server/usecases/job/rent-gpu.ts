@@ -10,15 +10,16 @@ import type { Offer, PlacementWish } from "../../../domain/placement/filters.ts"
 import { place, type Spot } from "../../../domain/placement/place.ts";
 import { explain } from "../../../domain/placement/rank.ts";
 import { latestEnd } from "../../../domain/provider/maintenance.ts";
-import type { Deps, Ssh, Tx } from "../../deps.ts";
+import type { Db, Deps, Ssh, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
+import { gpusOnNodes } from "../../repos/gpus.ts";
 import { once, recall } from "../../repos/idempotency.ts";
 import { insertJob } from "../../repos/jobs.ts";
 import { addHold, lockBalance } from "../../repos/ledger.ts";
 import { candidateOffers, explainOffers, recomputeOffers } from "../../repos/offers.ts";
 import { holdGpus, lockProvider } from "../../repos/providers.ts";
 
-export type RentDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "secrets" | "ssh">;
+export type RentDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "secrets" | "ssh" | "settings">;
 
 /** What a twin is told as well: it is stored with the idempotency key. */
 export interface Rented {
@@ -32,11 +33,22 @@ export interface Idempotency {
   readonly request: unknown;
 }
 
-export function placementWish(wish: RentWish, renter: Principal | null, now: Date): PlacementWish {
+/** How many GPUs more an account may hold on nodes; exact where it is locked. */
+export async function nodeGpusLeft(db: Db | Tx, settings: Deps["settings"], account: string | null): Promise<number> {
+  const held = account === null ? 0 : await gpusOnNodes(db, account);
+  return Math.max(0, settings.tenantMaxGpus - held);
+}
+
+export function placementWish(
+  wish: RentWish,
+  renter: Principal | null,
+  now: Date,
+  nodeGpusLeft: number,
+): PlacementWish {
   const { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate } = wish;
   const needsSandbox = renter?.via === "anonymous";
   const until = latestEnd(now, wish.hours);
-  return { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox, until };
+  return { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox, until, nodeGpusLeft };
 }
 
 /**
@@ -46,7 +58,7 @@ export function placementWish(wish: RentWish, renter: Principal | null, now: Dat
 export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish, twin: Idempotency): Promise<Rented> {
   const { db, queue } = deps;
   const now = deps.clock.now();
-  const placing = placementWish(wish, renter, now);
+  const placing = placementWish(wish, renter, now, await nodeGpusLeft(db, deps.settings, renter.account));
   const hostKey = deps.ssh.newHostKey(); // before any lock: it takes a millisecond that nobody should wait for
   const attempt = { account: renter.account, operation: "rent-gpu", key: twin.key, request: twin.request };
   for (const offer of await candidateOffers(db, placing)) {
@@ -73,8 +85,10 @@ interface Renting {
 }
 
 async function tryOffer(deps: RentDeps, tx: Tx, renting: Renting, offer: Offer): Promise<Rented | null> {
-  const { renter, wish, placing, now } = renting;
+  const { renter, wish, now } = renting;
   const balance = await lockBalance(tx, renter.account);
+  const left = await nodeGpusLeft(tx, deps.settings, renter.account); // again: a twin may have been faster
+  const placing = { ...renting.placing, nodeGpusLeft: left };
   const provider = await lockProvider(tx, offer.providerId);
   const spot = provider && place(placing, provider, offer.gpuModel);
   if (!provider || !spot) return null;

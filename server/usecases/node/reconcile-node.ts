@@ -13,7 +13,7 @@ import { writePresenceEdge } from "../provider/presence-edge.ts";
 import { newBootstrapToken } from "./bootstrap-token.ts";
 import { recordIncident } from "./incidents.ts";
 
-export type NodeDeps = Pick<Deps, "db" | "clock" | "queue" | "nodes" | "secrets">;
+export type NodeDeps = Pick<Deps, "db" | "clock" | "queue" | "nodes" | "secrets" | "log">;
 
 export async function reconcileNode(deps: NodeDeps, id: ProviderId): Promise<void> {
   const { db, clock, nodes, queue } = deps;
@@ -27,6 +27,7 @@ export async function reconcileNode(deps: NodeDeps, id: ProviderId): Promise<voi
   const ticket = plan.issue ? { ...newBootstrapToken(), ...(await nodes.prepare()) } : null;
   await act(deps, nodes, row, plan);
   const woken = await record(deps, row, { plan, node, requests, ticket, now });
+  if (woken) await refuseAll(deps, nodes, plan);
   for (const execution of woken ?? []) await queue.ring("execution.reconcile", { id: execution });
   // What was just marked is looked at, once: a node that keeps losing the same marks waits for the next sweep.
   const marked = plan.mark !== null && textOf(plan.mark) !== row.node.marksWritten;
@@ -42,9 +43,19 @@ async function act({ secrets }: NodeDeps, nodes: Nodes, { node }: LoadedNode, pl
   if (plan.keepToken && sealedToken && tokenExpiresAt)
     await nodes.issueToken(secrets.open(sealedToken), nodeName, tokenExpiresAt);
   if (plan.approve) await nodes.approve(plan.approve);
-  for (const { name, why } of plan.refuse) await nodes.refuse(name, why);
   if (plan.revoke && tokenId) await nodes.revokeToken(tokenId);
   if (plan.mark) await nodes.mark(nodeName, plan.mark.uid, plan.mark.marks);
+}
+
+/**
+ * After it was told of, so that no refusal goes untold. A signer that Berth may not answer for leaves its request
+ * pending, which is as good: nobody approves it.
+ */
+async function refuseAll({ log }: NodeDeps, nodes: Nodes, { refuse }: NodePlan): Promise<void> {
+  for (const { name, why } of refuse)
+    await nodes
+      .refuse(name, why)
+      .catch((err: unknown) => log.warn({ err, request: name }, "a certificate request could not be refused"));
 }
 
 interface Decided {

@@ -9,6 +9,7 @@ import { lockProviderRow } from "../../repos/providers.ts";
 import { recordIncident } from "./incidents.ts";
 
 const CLAIM_AT_ONCE = 200;
+const REFUSE_AT_ONCE = 100;
 
 /** Rings what is due. @returns how many */
 export async function sweepDueNodes({
@@ -90,7 +91,7 @@ async function refuseOrphans(
   const out = new Set(rows.map(({ node }) => node.tokenId));
   const orphans = requests.filter(({ username, state }) => state === "pending" && !out.has(tokenOf(username)));
   let refused = 0;
-  for (const { name, username } of orphans) {
+  for (const { name, username } of orphans.slice(0, REFUSE_AT_ONCE)) {
     const why = "its token was revoked";
     const owner = await providerOfOldToken(db, tokenOf(username) ?? "");
     if (!owner || !isId("prov", owner)) continue; // issued by somebody else who uses this cluster: not ours to answer

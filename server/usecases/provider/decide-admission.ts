@@ -4,7 +4,7 @@ import type { ExecutionId, ProviderId } from "../../../domain/ids.ts";
 import { type AdmissionDecision, admissionAfter } from "../../../domain/provider/admission.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
-import { liveOn, writeDesire } from "../../repos/executions.ts";
+import { lockLiveOn, writeDesire } from "../../repos/executions.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { wakeLiveOn } from "../../repos/presence.ts";
 import { lockProviderRow, type ProviderRow, updateProvider } from "../../repos/providers.ts";
@@ -77,7 +77,7 @@ async function decide(
 
 /** What waits or starts is tried elsewhere by its own reconcile; what runs is stopped, and charged no further. */
 async function endWhatRuns(tx: Tx, { id, name }: ProviderRow, now: Date): Promise<void> {
-  for (const execution of await liveOn(tx, id)) {
+  for (const execution of await lockLiveOn(tx, id)) {
     const runs = execution.status === "running" || execution.status === "unreachable";
     if (!runs || execution.desired === "stop") continue;
     const stop = { desired: "stop", stopReason: "provider-suspended", stopRequestedAt: now } as const;

@@ -3,7 +3,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { z } from "zod";
 import { walletPrincipal } from "../../../domain/account/principal.ts";
 import { events } from "../../../drizzle/schema/event.ts";
-import { enrolmentTokens, gpus, offers, providers, reputationEvents } from "../../../drizzle/schema/provider.ts";
+import {
+  enrolmentTokens,
+  gpus,
+  offers,
+  providerNodes,
+  providers,
+  reputationEvents,
+} from "../../../drizzle/schema/provider.ts";
 import { Enrol } from "../../../protocol/agent.ts";
 import { OWNER, type ProviderWorld, providerWorld, RENTER } from "../../testing/provider-world.ts";
 import { createEnrolmentToken } from "./create-enrolment-token.ts";
@@ -128,6 +135,80 @@ test("a removed machine does not come back with the same key", async () => {
   await expect(enrolProvider(world.deps, { ...given, token: await token() })).rejects.toMatchObject({
     code: "conflict",
   });
+});
+
+test("where operators decide, a machine waits, and says so; nothing is rented on it before", async () => {
+  const settings = { ...world.deps.settings, admission: { agent: "manual", node: "automatic" } } as const;
+  const { providerId } = await enrolProvider({ ...world.deps, settings }, body({ token: await token() }));
+  expect(await world.db.select().from(providers)).toMatchObject([{ admission: "pending" }]);
+  expect(await world.db.select().from(offers)).toMatchObject([{ available: false }, { available: false }]);
+  const [event] = await world.db.select().from(events);
+  expect(event).toMatchObject({ subject: providerId, data: { waits: true } });
+  expect(event?.message).toContain("waits for approval");
+});
+
+test("a machine that would join a cluster is refused clearly where there is none", async () => {
+  const joining = body({ token: await token() });
+  const refused = enrolProvider(world.deps, { ...joining, machine: { ...joining.machine, runtime: "kubernetes" } });
+  await expect(refused).rejects.toMatchObject({ code: "conflict", extras: { fields: [{ field: "machine.runtime" }] } });
+  expect(await count(providers)).toBe(0);
+});
+
+test("a machine that joins the cluster is issued a name of its own, waits by the setting of nodes, and wakes its node side", async () => {
+  const joining = body({ token: await token(), name: `a${"-b".repeat(31)}` });
+  const machine = { ...joining.machine, runtime: "kubernetes" as const };
+  const { providerId } = await enrolProvider({ ...world.deps, nodes: {} }, { ...joining, machine });
+  const [node] = await world.db.select().from(providerNodes);
+  expect(node?.nodeName).toMatch(/^a[a-z0-9-]{0,61}[a-z0-9]$/);
+  expect(node?.nodeName.endsWith(providerId.slice(-8))).toBe(true);
+  expect(await world.db.select().from(providers)).toMatchObject([{ admission: "pending" }]);
+  expect(world.rings).toEqual([providerId]);
+});
+
+test("a stolen token moves no payout: neither a key, nor an external id, nor a wallet changes hands", async () => {
+  const mine = body({ token: await token() });
+  const { providerId } = await enrolProvider(world.deps, mine, { externalId: "provider-1a2b3c4d" });
+  const thief = { ...body({ name: "thief", token: await token(RENTER) }) };
+  const attempts = [
+    () => enrolProvider(world.deps, { ...thief, public_key: mine.public_key }),
+    () => enrolProvider(world.deps, { ...thief, public_key: mine.public_key }, { externalId: "provider-1a2b3c4d" }),
+    () => enrolProvider(world.deps, thief, { externalId: "provider-1a2b3c4d" }),
+    () => enrolProvider(world.deps, { ...thief, token: mine.token }),
+    () => enrolProvider(world.deps, { ...thief, token: mine.token }, { externalId: "provider-1a2b3c4d" }),
+  ];
+  for (const attempt of attempts)
+    await expect(attempt()).rejects.toMatchObject({ code: expect.stringMatching(/^(conflict|token-used)$/) });
+  const fresh = { ...thief, token: await token() }; // one of the owner's that was never used: still another machine
+  await expect(enrolProvider(world.deps, fresh, { externalId: "provider-1a2b3c4d" })).rejects.toMatchObject({
+    code: "conflict",
+    extras: { fields: [{ field: "external_id" }] },
+  });
+  expect(await world.db.select().from(providers)).toMatchObject([
+    { id: providerId, owner: OWNER, publicKey: mine.public_key, externalId: "provider-1a2b3c4d" },
+  ]);
+});
+
+test("a machine keeps the id it came with, is known by it again, and takes no second one", async () => {
+  const given = body({ token: await token() });
+  const first = await enrolProvider(world.deps, given);
+  expect(await enrolProvider(world.deps, given, { externalId: "p-1" })).toEqual(first);
+  expect(await enrolProvider(world.deps, given, { externalId: "p-1" })).toEqual(first);
+  await expect(enrolProvider(world.deps, given, { externalId: "p-2" })).rejects.toMatchObject({ code: "conflict" });
+  const other = body({ token: await token(), name: "demo-2" });
+  await enrolProvider(world.deps, other);
+  await expect(enrolProvider(world.deps, other, { externalId: "p-1" })).rejects.toMatchObject({ code: "conflict" });
+  const all = await world.db.select().from(providers).orderBy(providers.name);
+  expect(all.map(({ externalId }) => externalId)).toEqual(["p-1", null]);
+});
+
+test("of two machines that claim one id at once, one has it", async () => {
+  const claims = await Promise.all(["a", "b"].map(async (name) => body({ name, token: await token() })));
+  const both = await Promise.allSettled(
+    claims.map((claim) => enrolProvider(world.deps, claim, { externalId: "provider-1" })),
+  );
+  expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  const [refused] = both.filter((each) => each.status === "rejected");
+  expect(refused?.reason).toMatchObject({ code: "conflict", extras: { fields: [{ field: "external_id" }] } });
 });
 
 test.each([

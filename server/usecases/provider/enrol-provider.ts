@@ -26,7 +26,10 @@ import { gpuColumns, machineColumns } from "./inventory.ts";
 import { nodeRing } from "./owned.ts";
 
 type EnrolBody = z.infer<typeof Enrol>;
-type EnrolDeps = Pick<Deps, "db" | "clock" | "ids" | "nodes" | "queue" | "settings">;
+type EnrolDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings"> & {
+  /** whether there is a cluster to join is all that matters here */
+  readonly nodes: object | null;
+};
 
 export interface Enrolled {
   readonly providerId: ProviderId;

@@ -14,8 +14,9 @@ export async function getOwnProvider(
   id: ProviderId,
 ): Promise<OwnProviderView> {
   const row = await ownProviderRow(deps.db, id);
-  requireReadable(row && row.provider, principal, deps.settings.operators);
-  const [view] = await toOwnProviderViews(deps, row ? [row] : [], principal);
+  if (!row) throw noSuchProvider();
+  requireReadable(row.provider, principal, deps.settings.operators);
+  const [view] = await toOwnProviderViews(deps, [row], principal);
   if (!view) throw noSuchProvider();
   return view;
 }

@@ -5,7 +5,7 @@ import type { ProviderId } from "../../../domain/ids.ts";
 import type { Db } from "../../deps.ts";
 import type { Machine } from "./inventory.ts";
 
-const MOST_KNOWN = 20_000;
+const MOST_KNOWN = 100_000;
 
 /** What a report says about its machine. */
 export interface MachineFacts {
@@ -42,6 +42,6 @@ export function isKnown(db: Db, id: ProviderId, version: string, digest: string)
 export function remember(db: Db, id: ProviderId, version: string, digest: string): void {
   const known = knownOf(db);
   const [oldest] = known.keys();
-  if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+  if (known.size >= MOST_KNOWN && !known.has(id) && oldest !== undefined) known.delete(oldest);
   known.set(id, { version, digest });
 }

@@ -262,7 +262,7 @@ describe("silence", () => {
     await announce(id, DAY, DAY + HOUR);
     await world.skip(DAY, [id]);
     await world.silence();
-    world.pass(DAY); // nobody listened
+    await world.skip(DAY); // nobody listened
     await sweepSilentProviders(world.deps);
     await world.listen(MINUTE);
     await sweepSilentProviders(world.deps);

@@ -12,7 +12,8 @@ export function toNodeView(
   declaredGpus: number,
   { secrets, now, forOwner }: { readonly secrets: SecretBox; readonly now: Date; readonly forOwner: boolean },
 ): NodeView {
-  const good = node.tokenId !== null && node.tokenExpiresAt !== null && now < node.tokenExpiresAt;
+  const good =
+    node.tokenId !== null && node.csrName === null && node.tokenExpiresAt !== null && now < node.tokenExpiresAt;
   const joins = admission === "approved" && good && node.nodeUid === null;
   return {
     node_name: node.nodeName,
@@ -36,7 +37,8 @@ function stateOf(node: NodeRow, admission: Admission): NodeView["state"] {
     return node.ready ? "joined" : "not-ready";
   }
   if (admission !== "approved") return "waiting-for-approval";
-  return node.tokenExpiresAt === null ? "issuing" : "waiting-for-node";
+  if (node.tokenExpiresAt === null) return "issuing";
+  return node.tokenId === null && node.seenAt !== null ? "gone" : "waiting-for-node";
 }
 
 function commandOf({ apiServer, sealedToken, caHash, nodeName }: NodeRow, secrets: SecretBox): string | null {

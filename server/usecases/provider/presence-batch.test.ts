@@ -114,3 +114,28 @@ describe("news of executions", () => {
     expect(await world.due(theirs)).toBeNull();
   });
 });
+
+describe("which agent speaks", () => {
+  const beatOf = (providerId: ProviderId, seq: number, instance: string) => ({
+    ...{ providerId, seq, instance, lastSeenAt: world.deps.clock.now(), report: [], usage: {}, reportedGeneration: 0 },
+  });
+  const heard = async (id: ProviderId, instances: readonly string[]) => {
+    const twice: boolean[] = [];
+    for (const [n, instance] of instances.entries())
+      twice.push((await takeBeat(world.deps, beatOf(id, n + 1, instance))).twoAgents);
+    return twice;
+  };
+
+  test("only who speaks again after another one did is one of two", async () => {
+    expect(await heard(await world.provider(), ["a", "a", "b", "b", "a", "b", "c"])).toEqual([
+      ...[false, false, false, false, true, true, false],
+    ]);
+  });
+
+  test("a message of the streams has no instance, and makes no second agent of the one that beats", async () => {
+    const id = await world.provider();
+    expect(await heard(id, ["a", "", "a", "", "a"])).toEqual([false, false, false, false, false]);
+    const [row] = await world.db.select().from(providerPresence);
+    expect(row).toMatchObject({ instance: "a", instanceBefore: "" });
+  });
+});

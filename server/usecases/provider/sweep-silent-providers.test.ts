@@ -3,8 +3,18 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { events } from "../../../drizzle/schema/event.ts";
 import { executions } from "../../../drizzle/schema/job.ts";
-import { listening, offers, providerPresence, providers, reputationEvents } from "../../../drizzle/schema/provider.ts";
+import {
+  downtimes,
+  listening,
+  offers,
+  providerPresence,
+  providers,
+  reputationEvents,
+} from "../../../drizzle/schema/provider.ts";
+import { driftedProviders } from "../../repos/offers.ts";
+import { lockProviderRow } from "../../repos/providers.ts";
 import { type ProviderWorld, providerWorld, START } from "../../testing/provider-world.ts";
+import { writePresenceEdge } from "./presence-edge.ts";
 import { stampListening } from "./stamp-listening.ts";
 import { sweepOffers } from "./sweep-offers.ts";
 import { sweepSilentProviders } from "./sweep-silent-providers.ts";
@@ -122,6 +132,47 @@ test("a provider that was never seen, and one that is heard, stay as they are", 
   await seen(heard);
   expect(await sweepSilentProviders(world.deps)).toBe(0);
   expect([(await row(unseen)).presence, (await row(heard)).presence]).toEqual(["unseen", "online"]);
+});
+
+test("a node of the cluster is not judged by beats", async () => {
+  const node = await world.provider({ runtime: "kubernetes" });
+  await stampListening(world.deps);
+  await seen(node);
+  await listen(200_000);
+  expect(await sweepSilentProviders(world.deps)).toBe(0);
+  expect((await row(node)).presence).toBe("online");
+});
+
+test("a silence is one downtime, open until the provider is back, and each edge is written once", async () => {
+  const id = await world.provider();
+  await stampListening(world.deps);
+  await seen(id);
+  await listen(130_000);
+  await sweepSilentProviders(world.deps);
+  const edge = (event: "silent" | "cleanReport" | "fullReport") =>
+    world.db.transaction(async (tx) => {
+      const facts = { now: world.deps.clock.now(), silentSince: null, message: "seen" };
+      const locked = await lockProviderRow(tx, id);
+      return locked && writePresenceEdge(tx, locked, event, facts);
+    });
+  expect(await world.db.select().from(downtimes)).toMatchObject([{ startedAt: START, endedAt: null }]);
+  expect(await edge("silent")).toBeNull();
+  world.pass(1_000);
+  const back = world.deps.clock.now();
+  expect(await Promise.all([edge("fullReport"), edge("fullReport"), edge("fullReport")])).toContainEqual([]);
+  expect(await row(id)).toMatchObject({ presence: "joined", offlineSince: null, reputation: 80 });
+  expect(await edge("cleanReport")).toEqual([]);
+  expect(await world.db.select().from(downtimes)).toMatchObject([{ startedAt: START, endedAt: back }]);
+  await edge("silent");
+  expect(await row(id)).toMatchObject({ presence: "offline", reputation: 60 });
+  const all = await world.db.select().from(events);
+  expect(all.map(({ code, data }) => [code, data.reputation_delta])).toEqual([
+    ["provider-offline", -20],
+    ["provider-joined", undefined],
+    ["provider-online", undefined],
+    ["provider-offline", -20],
+  ]);
+  expect(await driftedProviders(world.db)).toEqual([]);
 });
 
 test("offers that are wrong are put right and counted; right ones are left alone", async () => {

@@ -24,6 +24,8 @@ beforeEach(async () => {
   id = await world.execution({ providerId: provider });
 });
 
+const WHERE = { tenant: "0x0", nodeName: null, host: "203.0.113.7" };
+
 function spec(given: Partial<ExecutionSpec> = {}): ExecutionSpec {
   return {
     id,
@@ -71,22 +73,22 @@ test("what was never applied is absent, and so is what nobody knows", async () =
 });
 
 test("applying the same spec twice changes nothing, whatever order its fields come in", async () => {
-  await cluster.apply(spec());
-  await cluster.apply(spec({ env: { A: "1", B: "2" } }));
+  await cluster.apply(spec(), WHERE);
+  await cluster.apply(spec({ env: { A: "1", B: "2" } }), WHERE);
   expect(await generation()).toBe(1);
-  await cluster.apply(spec({ deadline: "2026-01-01T02:00:00.000Z" }));
+  await cluster.apply(spec({ deadline: "2026-01-01T02:00:00.000Z" }), WHERE);
   expect(await generation()).toBe(2);
 });
 
 test("a spec is stored sealed and opens to what was applied", async () => {
-  await cluster.apply(spec());
+  await cluster.apply(spec(), WHERE);
   const sealed = (await listDesired(world.db, [provider], world.deps.clock.now()))[0]?.wanted[0]?.sealedSpec ?? "";
   expect(sealed).not.toContain("ssh-ed25519");
   expect(JSON.parse(world.deps.secrets.open(sealed))).toEqual(spec());
 });
 
 test("removing twice is removing once", async () => {
-  await cluster.apply(spec());
+  await cluster.apply(spec(), WHERE);
   await cluster.remove(id);
   await cluster.remove(id);
   expect(await generation()).toBe(2);
@@ -94,19 +96,19 @@ test("removing twice is removing once", async () => {
 
 describe("an execution that the report leaves out", () => {
   test("is starting while it is desired and no report has come", async () => {
-    await cluster.apply(spec());
+    await cluster.apply(spec(), WHERE);
     expect(await cluster.observe(id)).toEqual({ state: "starting" });
   });
   test("is starting while the report is older than the wish, and absent when the report acts on it", async () => {
     await report(0, []);
-    await cluster.apply(spec());
+    await cluster.apply(spec(), WHERE);
     expect(await cluster.observe(id)).toEqual({ state: "starting" });
     await report(1, []);
     expect(await cluster.observe(id)).toEqual({ state: "absent" });
   });
   test("is not absent after a removal until the machine acts on it: it may be about to start", async () => {
     await report(0, []);
-    await cluster.apply(spec());
+    await cluster.apply(spec(), WHERE);
     await cluster.remove(id);
     await report(1, []);
     expect(await cluster.observe(id)).toEqual({ state: "starting" });
@@ -116,7 +118,7 @@ describe("an execution that the report leaves out", () => {
 });
 
 test("what is reported is what is observed, at the provider's address", async () => {
-  await cluster.apply(spec());
+  await cluster.apply(spec(), WHERE);
   await report(1, [{ id, state: "starting" }]);
   expect(await cluster.observe(id)).toEqual({ state: "starting" });
   await report(1, [{ id, state: "ready", port: 30_022, user: "root" }]);
@@ -136,7 +138,7 @@ test("what is reported is what is observed, at the provider's address", async ()
 });
 
 test("after a removal what is still reported is still there, and absent once it is not", async () => {
-  await cluster.apply(spec());
+  await cluster.apply(spec(), WHERE);
   await cluster.remove(id);
   await report(2, [{ id, state: "ready", port: 30_022, user: "root" }]);
   expect(await cluster.observe(id)).toMatchObject({ state: "ready" });
@@ -146,7 +148,7 @@ test("after a removal what is still reported is still there, and absent once it 
 
 test("another provider is not believed about an execution that is not its own", async () => {
   const liar = await world.provider();
-  await cluster.apply(spec());
+  await cluster.apply(spec(), WHERE);
   await report(0, [{ id, state: "ready", port: 22, user: "root" }], liar);
   expect(await cluster.observe(id)).toEqual({ state: "starting" });
 });
@@ -154,8 +156,8 @@ test("another provider is not believed about an execution that is not its own", 
 test("the list holds what is reported and what is desired: orphans of both sides show", async () => {
   const orphan = "exec_00000000000000000000000001";
   const unseen = await world.execution({ providerId: provider });
-  await cluster.apply(spec());
-  await cluster.apply(spec({ id: unseen }));
+  await cluster.apply(spec(), WHERE);
+  await cluster.apply(spec({ id: unseen }), WHERE);
   await report(2, [
     { id, state: "starting" },
     { id: orphan, state: "ready", port: 30_022, user: "root" },

@@ -82,7 +82,9 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
 
     async list() {
       const { pods, services } = await find(`${OURS},${keys.execution}`);
-      const podOf = new Map(pods.map((one) => [one.metadata.name, one]));
+      // What is on its way out needs nobody to send it away again.
+      const staying = pods.filter(({ metadata }) => !metadata.deletionTimestamp);
+      const podOf = new Map(staying.map((one) => [one.metadata.name, one]));
       const serviceOf = new Map(services.map((one) => [one.metadata.name, one]));
       return [...new Set([...podOf.keys(), ...serviceOf.keys()])].flatMap((name) => {
         const id = executionOf(name);

@@ -99,6 +99,10 @@ describe("an end", () => {
     expect(state({ phase: "Failed", reason: "DeadlineExceeded" })).toMatchObject({ cause: "deadline" });
     expect(state({ phase: "Failed", reason: "NodeShutdown" })).toMatchObject({ cause: "node-lost" });
   });
+  test("of a pod that somebody deleted is theirs, whatever the program said on its way out", () => {
+    const containerStatuses = [{ ready: false, state: { terminated: { exitCode: 0, reason: "Completed" } } }];
+    expect(state({ phase: "Running", containerStatuses }, { deleted: true })).toMatchObject({ cause: "killed" });
+  });
   test("is told in a sentence, not in a log", () => {
     const seen = terminated({ exitCode: 1, reason: "Error", message: "x".repeat(10_000) });
     expect(seen).toMatchObject({ detail: "x".repeat(500) });

@@ -91,13 +91,16 @@ export function podState(
 ): Observed {
   const container = status?.containerStatuses?.[0];
   const terminated = container?.state?.terminated;
-  if (status?.phase === "Succeeded" || status?.phase === "Failed" || terminated)
-    return ended(
+  if (status?.phase === "Succeeded" || status?.phase === "Failed" || terminated) {
+    const end = ended(
       status?.reason ?? null,
       status?.message ?? null,
       terminated ?? null,
       metadata.deletionTimestamp ?? now,
     );
+    // Told to go, a program may well say that it ended by itself; whoever deleted it ended it.
+    return metadata.deletionTimestamp && end.cause === "exited" ? { ...end, cause: "killed" } : end;
+  }
   if (metadata.deletionTimestamp) return { state: "starting" }; // on its way out: it says so when it is gone
   const waiting = container?.state?.waiting;
   const pulling = PULLING.includes(waiting?.reason ?? "");
@@ -119,7 +122,7 @@ function ended(
   message: string | null,
   terminated: z.infer<typeof Terminated> | null,
   fallback: Date,
-): Observed {
+): Extract<Observed, { state: "ended" }> {
   const why = terminated?.reason ?? reason ?? "";
   const exitCode = terminated?.exitCode ?? null;
   const said = terminated?.message || message || why;

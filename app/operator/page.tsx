@@ -1,0 +1,6 @@
+// Where operators begin.
+import { redirect } from "next/navigation";
+
+export default function OperatorPage(): never {
+  redirect("/operator/providers");
+}

@@ -1,0 +1,180 @@
+// A rental on a node of a real Kubernetes, by the very use cases that every rental takes.
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { eq } from "drizzle-orm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Principal } from "../../../domain/account/principal.ts";
+import type { ExecutionId, JobId, ProviderId } from "../../../domain/ids.ts";
+import type { RentWish } from "../../../domain/job/wish.ts";
+import { executions } from "../../../drizzle/schema/job.ts";
+import { providerNodes, providers } from "../../../drizzle/schema/provider.ts";
+import { kubernetesCluster } from "../../adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
+import { namespaceOf, podName } from "../../adapters/cluster/kubernetes/pods/names.ts";
+import type { Deps } from "../../deps.ts";
+import { recomputeOffers } from "../../repos/offers.ts";
+import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../testing/kubernetes.ts";
+import { expectSound } from "../../testing/sound.ts";
+import { GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
+import { getJob } from "../job/get-job.ts";
+import { rentGpu } from "../job/rent-gpu.ts";
+import { stopJob } from "../job/stop-job.ts";
+import { reconcileExecution } from "./reconcile-execution.ts";
+import { sweepOrphans } from "./sweep-executions.ts";
+
+const run = promisify(execFile);
+const PREFIX = "berth.test";
+let world: World;
+let deps: Deps;
+let kube: TestCluster;
+let keys: string;
+let publicKey: string;
+let node: string;
+let provider: ProviderId;
+const tenants: string[] = [];
+
+function wish(over: Partial<RentWish> = {}): RentWish {
+  return {
+    ...{ name: "pod", providerId: null, gpuModel: GPU_MODEL, gpuCount: 1, cpuCores: 1, memoryGb: 1, diskGb: 1 },
+    ...{ hours: 1, maxRate: null, image: "localhost/debian:12", env: { GREETING: "ahoy" }, sshPublicKeys: [publicKey] },
+    ...over,
+  };
+}
+const rent = (renter: Principal, over: Partial<RentWish> = {}) =>
+  rentGpu(deps, renter, wish(over), { key: null, request: null });
+
+/** An account of its own, so that namespaces of runs never meet. */
+async function tenant(): Promise<Principal> {
+  const renter = await world.customer(Number.parseInt(randomBytes(5).toString("hex"), 16));
+  tenants.push(renter.account);
+  return renter;
+}
+
+/** Reconciles as rings would, until the job is there. */
+async function until(renter: Principal, jobId: JobId, status: string) {
+  for (let tries = 0; tries < 300; tries++) {
+    const job = await getJob(deps, renter, jobId);
+    if (job.status === status) return job;
+    if (["stopped", "expired", "failed", "cancelled"].includes(job.status))
+      throw new Error(`${job.status}: ${job.reason?.code}`);
+    const rows = await world.db.select({ id: executions.id }).from(executions).where(eq(executions.jobId, jobId));
+    for (const { id } of rows) await reconcileExecution(deps, id);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`the job never was ${status}`);
+}
+
+/** A pod takes its grace before it is gone. */
+async function gone(id: ExecutionId): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await deps.pods?.observe(id))?.state === "absent") return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`${id} is still there`);
+}
+
+describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", () => {
+  beforeAll(async () => {
+    world = await openWorld();
+    kube = testCluster();
+    keys = await mkdtemp(join(tmpdir(), "berth-rental-"));
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, "key")]);
+    publicKey = (await readFile(join(keys, "key.pub"), "utf8")).trim();
+    node = (await kube.core.listNode()).items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
+    const clock = { now: () => new Date() };
+    deps = {
+      ...world.deps,
+      clock,
+      settings: { ...world.deps.settings, tenantMaxGpus: 2 },
+      pods: kubernetesCluster({
+        ...{ kubeconfig: TEST_KUBECONFIG, labelPrefix: PREFIX, tenantMaxGpus: 2, ownCidrs: [], runtimeClass: null },
+        ...{ clock, log: world.deps.log },
+      }),
+    };
+    provider = await world.provider({ gpus: 4 });
+    await world.db.transaction(async (tx) => {
+      await tx.update(providers).set({ runtime: "kubernetes" }).where(eq(providers.id, provider));
+      await tx.insert(providerNodes).values({ providerId: provider, nodeName: node, ready: true, seenAt: new Date() });
+      await recomputeOffers(tx, provider);
+    });
+  }, 60_000);
+  afterAll(async () => {
+    for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
+    for (const account of tenants) await kube.core.deleteNamespace({ name: namespaceOf(account) }).catch(() => {});
+    await kube.close();
+    await rm(keys, { recursive: true, force: true });
+    await world[Symbol.asyncDispose]();
+  }, 60_000);
+
+  test("is a shell under the host key that was shown before, and leaves nothing behind but its bill", async () => {
+    const renter = await tenant();
+    const { jobId, executionId } = await rent(renter);
+    const shown = (await getJob(deps, renter, jobId)).ssh?.host_key;
+    const job = await until(renter, jobId, "running");
+    if (!job.ssh) throw new Error("no SSH line");
+    expect(job.ssh.host).toBe("127.0.0.1");
+    if (shown) expect(job.ssh.host_key).toBe(shown);
+    const known = join(keys, "known_hosts");
+    await writeFile(known, `[127.0.0.1]:${job.ssh.port} ${job.ssh.host_key}\n`);
+    const options = ["IdentitiesOnly=yes", "BatchMode=yes", `UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes"];
+    const { stdout } = await run("ssh", [
+      ...["-i", join(keys, "key"), "-p", String(job.ssh.port), ...options.flatMap((option) => ["-o", option])],
+      ...[`${job.ssh.user}@127.0.0.1`, "echo $GREETING from $BERTH_JOB_ID"],
+    ]);
+    expect(stdout).toBe(`ahoy from ${jobId}\n`);
+    const pod = await kube.core.readNamespacedPod({
+      name: podName(executionId),
+      namespace: namespaceOf(renter.account),
+    });
+    expect(pod.spec?.nodeName).toBe(node);
+    expect(pod.spec?.containers[0]?.resources?.limits?.["nvidia.com/gpu"]).toBe("1");
+    await stopJob(deps, renter, jobId);
+    await until(renter, jobId, "stopped");
+    await gone(executionId);
+    await expectSound(world.db);
+  }, 90_000);
+
+  test("beyond the account's limit is refused before anything is made, and says what would help", async () => {
+    const renter = await tenant();
+    await rent(renter, { gpuCount: 2 });
+    await expect(rent(renter)).rejects.toMatchObject({
+      code: "no-capacity",
+      extras: { removed: expect.objectContaining({ tenant_limit: 1 }) },
+    });
+    await expectSound(world.db);
+  });
+
+  test("whose pod was deleted behind our back ends with that reason, and is billed no further", async () => {
+    const renter = await tenant();
+    const { jobId, executionId } = await rent(renter);
+    await until(renter, jobId, "running");
+    await kube.core.deleteNamespacedPod({ name: podName(executionId), namespace: namespaceOf(renter.account) });
+    const job = await until(renter, jobId, "failed");
+    expect(job.reason?.code).toMatch(/^(gone-from-provider|killed)$/);
+    await expectSound(world.db);
+  }, 90_000);
+
+  test("that no row knows is swept away", async () => {
+    const renter = await tenant();
+    const { jobId } = await rent(renter);
+    await until(renter, jobId, "running");
+    await stopJob(deps, renter, jobId);
+    await until(renter, jobId, "stopped");
+    // as if the removal had been lost after the row got its end
+    const orphan = world.deps.ids.next("exec");
+    await deps.pods?.apply(
+      {
+        ...{ id: orphan, jobId, providerId: provider, kind: "rental", image: "localhost/debian:12" },
+        ...{ cpuCores: 1, memoryMb: 256, diskGb: 1, gpuUuids: [], env: {}, sshPublicKeys: [publicKey] },
+        ...{ sshHostKey: "none", deadline: new Date().toISOString() },
+      },
+      { tenant: renter.account, nodeName: node, host: "127.0.0.1" },
+    );
+    expect((await sweepOrphans(deps)).orphans).toBe(1);
+    await gone(orphan);
+    expect((await sweepOrphans(deps)).orphans).toBe(0);
+  }, 90_000);
+});
