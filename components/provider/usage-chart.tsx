@@ -40,7 +40,7 @@ export function UsageChart({ samples, minutes, now, hasGpus }: UsageChartProps) 
     <Panel title="Usage" note={hours}>
       <div
         role="img"
-        aria-label={`Usage in the ${hours}; now ${told && gpuNow !== null ? `GPUs ${whole(gpuNow)}, ` : ""}cores ${whole(last.cpu_percent)}.`}
+        aria-label={`Usage in the ${hours}; last reported ${told && gpuNow !== null ? `GPUs ${whole(gpuNow)}, ` : ""}cores ${whole(last.cpu_percent)}.`}
       >
         <p aria-hidden="true" className="mb-2 flex flex-wrap gap-x-5 text-small">
           {told && gpuNow !== null && (
