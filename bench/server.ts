@@ -23,7 +23,8 @@ async function wire(): Promise<Server> {
 }
 
 function echo(): Server {
-  return createServer((request, reply) => {
+  // As long as the web keeps a connection: a client must not be cut off between two beats.
+  return createServer({ keepAliveTimeout: 75_000 }, (request, reply) => {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => reply.writeHead(200, { "content-type": "application/json" }).end(Buffer.concat(parts)));

@@ -70,9 +70,11 @@ test("ends of a range that contradict each other are named, and the rest still c
 
 test("the slash leads to the filters", async ({ page }) => {
   await page.goto("/");
-  await page.waitForLoadState("networkidle");
-  await page.keyboard.press("/");
-  await expect(page.getByLabel("VRAM at least")).toBeFocused();
+  // The keys work once their script is there.
+  await expect(async () => {
+    await page.keyboard.press("/");
+    await expect(page.getByLabel("VRAM at least")).toBeFocused({ timeout: 500 });
+  }).toPass();
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

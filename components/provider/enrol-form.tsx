@@ -22,11 +22,13 @@ export type TokenAction = (previous: TokenState, form: FormData) => Promise<Toke
 interface EnrolFormProps {
   readonly broker: BrokerFacts;
   readonly create: TokenAction;
+  /** tokens that still enrol a machine */
+  readonly openTokens: number;
 }
 
 const EMPTY: MachineWish = { runtime: "process", name: "", region: "", host: "", pricePerGpuHour: "0.40" };
 
-export function EnrolForm({ broker, create }: EnrolFormProps) {
+export function EnrolForm({ broker, create, openTokens }: EnrolFormProps) {
   const { state, pending, form } = useForm<TokenState>(create, { ...UNTOUCHED, token: null, expiresAt: null });
   const [wish, setWish] = useState(EMPTY);
   const field = (name: Exclude<keyof MachineWish, "runtime">) => ({
@@ -79,8 +81,14 @@ export function EnrolForm({ broker, create }: EnrolFormProps) {
           <p className="text-ink-3 text-small">With a token in them that enrols one machine, within an hour.</p>
         </div>
       </form>
-      {state.token && state.expiresAt && (
+      {state.token && state.expiresAt && openTokens > 0 && (
         <Commands wish={wish} broker={broker} token={state.token} expiresAt={state.expiresAt} />
+      )}
+      {state.token && openTokens === 0 && (
+        <Notice live>
+          The token was used. Keep the agent running there (<code>berth-agent install</code> makes it a service); the
+          next machine needs a token of its own.
+        </Notice>
       )}
     </div>
   );

@@ -17,17 +17,21 @@ const ROWS = 12;
 const whole = (value: number) => `${Math.round(value)} %`;
 
 export function UsageChart({ samples, minutes, now, hasGpus }: UsageChartProps) {
+  const [oldest] = samples;
   const last = samples.at(-1);
   const hours = `last ${minutes / 60} h`;
-  if (!last) {
+  if (!oldest || !last || oldest.at === last.at) {
     return (
       <Panel title="Usage" note={hours}>
-        <p className="text-cell text-ink-3">No report in this time. Usage is kept once a minute while it reports.</p>
+        <p className="text-cell text-ink-3">
+          {last ? "The first minute is in; a line needs two." : "No report in this time."} Usage is kept once a minute
+          while it reports.
+        </p>
       </Panel>
     );
   }
   const to = Date.parse(now);
-  const from = to - minutes * 60_000;
+  const from = Math.max(to - minutes * 60_000, Date.parse(oldest.at)); // a new machine fills the whole width
   const cpu = samples.map(({ at, cpu_percent }) => ({ at: Date.parse(at), value: cpu_percent }));
   const gpu = samples.map((sample) => ({ at: Date.parse(sample.at), value: gpuMean(sample) }));
   const gpuNow = gpuMean(last);
@@ -36,7 +40,7 @@ export function UsageChart({ samples, minutes, now, hasGpus }: UsageChartProps) 
     <Panel title="Usage" note={hours}>
       <div
         role="img"
-        aria-label={`Usage in the ${hours}; now ${told && gpuNow !== null ? `GPUs ${whole(gpuNow)}, ` : ""}cores ${whole(last.cpu_percent)}.`}
+        aria-label={`Usage in the ${hours}; last reported ${told && gpuNow !== null ? `GPUs ${whole(gpuNow)}, ` : ""}cores ${whole(last.cpu_percent)}.`}
       >
         <p aria-hidden="true" className="mb-2 flex flex-wrap gap-x-5 text-small">
           {told && gpuNow !== null && (

@@ -1,6 +1,9 @@
 // An incident is an event with a code of this catalogue: what an operator should know of, and the edges that are counted.
 
-/** What each incident means, for operators. Nothing else decides what their list shows and what alerts count. */
+/**
+ * What each incident means, for operators. Nothing else decides what their list shows and what alerts count. A refused
+ * message of the streams is none: anybody can send thousands, so they are parked with their reason and counted there.
+ */
 export const INCIDENTS = {
   "provider-offline": "fell silent",
   "maintenance-outlasted": "stayed silent after its announced maintenance",
@@ -12,7 +15,6 @@ export const INCIDENTS = {
   "node-gone": "its node left the cluster",
   "node-renamed": "its node has another name than the one issued",
   "csr-refused": "a certificate for another name was asked for",
-  "stream-refused": "a message on the streams was refused",
 } as const satisfies Record<string, string>;
 export type IncidentCode = keyof typeof INCIDENTS;
 

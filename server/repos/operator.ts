@@ -6,11 +6,13 @@ import {
   desc,
   eq,
   gt,
+  gte,
   ilike,
   inArray,
   isNotNull,
   isNull,
   lt,
+  lte,
   ne,
   or,
   type SQL,
@@ -122,41 +124,46 @@ interface EventPage {
   readonly limit: number;
 }
 
-/** Events with one of these codes, newest first. Each code is read from its own end of the index. */
-export async function eventsByCode(
+/** Events of one subject with one of these codes, newest first. */
+export function eventsOfSubject(
   db: Db,
+  subject: string,
   codes: readonly string[],
-  subject: string | null,
   { beforeId, limit }: EventPage,
 ): Promise<ToldEvent[]> {
   const before = beforeId === null ? undefined : lt(events.id, beforeId);
-  const where =
-    subject === null ? inArray(events.id, newestOf(db, codes, before, limit)) : ofSubject(subject, codes, before);
   return db
     .select(told)
     .from(events)
     .leftJoin(providers, eq(providers.id, events.subject))
-    .where(where)
+    .where(and(eq(events.subject, subject), inArray(events.code, [...codes]), before))
     .orderBy(desc(events.id))
     .limit(limit);
 }
 
-function ofSubject(subject: string, codes: readonly string[], before: SQL | undefined): SQL | undefined {
-  return and(eq(events.subject, subject), inArray(events.code, [...codes]), before);
-}
-
-function newestOf(db: Db, codes: readonly string[], before: SQL | undefined, limit: number) {
+/**
+ * Events with one of these codes, newest first: so many of each code from its own end of the index, then the newest of
+ * those. A code is asked for as a span and ordered by, so that only the index of codes fits: with `=` the planner may
+ * read all events backwards for a code that never happened.
+ */
+export function eventsByCode(db: Db, codes: readonly string[], { beforeId, limit }: EventPage): Promise<ToldEvent[]> {
+  const wanted = sql`wanted.code`;
+  const before = beforeId === null ? undefined : lt(events.id, beforeId);
   const newest = db
-    .select({ id: events.id })
+    .select()
     .from(events)
-    .where(and(eq(events.code, sql`wanted.code`), before))
-    .orderBy(desc(events.id))
+    .where(and(gte(events.code, wanted), lte(events.code, wanted), before))
+    .orderBy(desc(events.code), desc(events.id))
     .limit(limit)
     .as("newest");
+  const { id, subject, code, message, data, actor, at } = newest;
   return db
-    .select({ id: newest.id })
+    .select({ event: { id, subject, code, message, data, actor, at }, providerName: providers.name })
     .from(sql`jsonb_array_elements_text(${JSON.stringify(codes)}::jsonb) as wanted(code)`)
-    .innerJoinLateral(newest, sql`true`);
+    .innerJoinLateral(newest, sql`true`)
+    .leftJoin(providers, eq(providers.id, newest.subject))
+    .orderBy(desc(newest.id))
+    .limit(limit);
 }
 
 /** What somebody decided, newest first. */

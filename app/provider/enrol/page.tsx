@@ -39,7 +39,7 @@ export default async function EnrolPage() {
       <Live everyMs={EVERY_MS} />
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_24rem]">
         <Panel title="The machine">
-          <EnrolForm broker={broker} create={createTokenAction} />
+          <EnrolForm broker={broker} create={createTokenAction} openTokens={enrolment.open_tokens} />
         </Panel>
         <Panel title="What comes" note="live">
           <Followed

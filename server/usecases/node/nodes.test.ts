@@ -159,7 +159,7 @@ describe.skipIf(!TEST_KUBECONFIG)("a machine of a real Kubernetes (needs BERTH_T
     expect(await count(id, "csr-refused")).toBe(2);
     expect(await joinTicketOf(deps, id)).toBeNull(); // it is used
 
-    await expect.poll(async () => (await cluster.request(right)).certificate).toBeTruthy();
+    await expect.poll(async () => (await cluster.request(right)).certificate, { timeout: 15_000 }).toBeTruthy();
     const kubelet = cluster.holder((await cluster.request(right)).certificate ?? "", keyFile);
     await expect(kubelet.createNode({ body: { metadata: { name: "gpu-node-9" } } })).rejects.toMatchObject({
       code: 403,

@@ -5,7 +5,7 @@ import { INCIDENT_CODES } from "../../../domain/provider/incidents.ts";
 import type { ProviderEventView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { openNumberCursor } from "../../repos/cursor.ts";
-import { eventsByCode } from "../../repos/operator.ts";
+import { eventsByCode, eventsOfSubject } from "../../repos/operator.ts";
 import { DEFAULT_EVENTS, toEventPage } from "./told.ts";
 
 /** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
@@ -21,5 +21,7 @@ export async function listIncidents(
   requireOperator(operator, settings.operators);
   const limit = query.limit ?? DEFAULT_EVENTS;
   const page = { beforeId: openNumberCursor(query.cursor), limit: limit + 1 };
-  return toEventPage(await eventsByCode(db, INCIDENT_CODES, query.provider_id ?? null, page), limit);
+  const { provider_id: one } = query;
+  const rows = one ? eventsOfSubject(db, one, INCIDENT_CODES, page) : eventsByCode(db, INCIDENT_CODES, page);
+  return toEventPage(await rows, limit);
 }

@@ -128,7 +128,7 @@ test("incidents are the events of the catalogue, newest first, of all machines o
     [b, "gpu-lost"],
     [a, "provider-online"],
     [a, "gpu-lost"],
-    ["stream", "stream-refused"],
+    ["csr-of-nobody", "csr-refused"],
   ] as const)
     await happen(subject, code);
   const list = (provider_id?: typeof a) =>
@@ -136,7 +136,7 @@ test("incidents are the events of the catalogue, newest first, of all machines o
       const page = await listIncidents(deps, operator, { provider_id, limit: 1, cursor });
       return { items: page.events.map((event) => `${event.provider_name} ${event.code}`), next: page.next_cursor };
     });
-  expect(await list()).toEqual([" stream-refused", "a gpu-lost", "b gpu-lost", "a provider-offline"]);
+  expect(await list()).toEqual([" csr-refused", "a gpu-lost", "b gpu-lost", "a provider-offline"]);
   expect(await list(a)).toEqual(["a gpu-lost", "a provider-offline"]);
 });
 

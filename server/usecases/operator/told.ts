@@ -16,7 +16,7 @@ export function toEventPage(rows: readonly ToldEvent[], limit: number) {
   };
 }
 
-/** What is about no provider, such as a refused message of a stranger, has no name. */
+/** What is about no provider, such as a request of a stranger, has no name. */
 function toView({ event, providerName }: ToldEvent): ProviderEventView {
   const { id, subject, code, message, data, actor, at } = event;
   return {

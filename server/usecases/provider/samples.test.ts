@@ -74,6 +74,20 @@ test("several workers at once, and one that asks three times a minute, write a m
   expect(samples.map(({ cpu_percent }) => cpu_percent)).toEqual([10, 90]);
 });
 
+test("a worker that finds the minute just being written by another steps back", async () => {
+  const id = await world.provider();
+  await hear(id, usageOf(id, 10));
+  let late: Promise<number> | undefined;
+  await world.db.transaction(async (tx) => {
+    const one = { providerId: id, at: START, cpuPercent: 99, memoryUsedMb: 1, gpus: [] };
+    await tx.insert(providerSamples).values(one);
+    late = recordSamples(deps);
+    await new Promise((resolve) => setTimeout(resolve, 200)); // it waits for the row by now, or comes after it
+  });
+  expect(await late).toBe(0);
+  expect((await listSamples(deps, owner, id, {})).samples).toMatchObject([{ cpu_percent: 99 }]);
+});
+
 test("a machine that tells impossible numbers, unknown GPUs or nothing spoils nobody's minute", async () => {
   const [honest, odd, mute] = [await world.provider(), await world.provider(), await world.provider({ models: [] })];
   await hear(honest, usageOf(honest, 50));

@@ -108,7 +108,9 @@ describe.skipIf(!TEST_KUBECONFIG)("the nodes of a real Kubernetes (needs BERTH_T
     });
     await nodes.approve(name);
     await nodes.refuse(name, "too late"); // a decision stands
-    await expect.poll(async () => (await nodes.requests(id))[0]).toMatchObject({ state: "approved", issued: true });
+    await expect
+      .poll(async () => (await nodes.requests(id))[0], { timeout: 15_000 })
+      .toMatchObject({ state: "approved", issued: true });
     expect((await cluster.request(name)).decided).toBe("Approved");
   });
 
@@ -228,7 +230,9 @@ describe.skipIf(!TEST_KUBECONFIG)("the nodes of a real Kubernetes (needs BERTH_T
     const stop = new AbortController();
     const watching = nodes.watch((change) => told.push(change), stop.signal);
     const of = () => told.filter((change) => change.kind === "node" && change.name === name).length;
-    await expect.poll(() => told.filter(({ kind }) => kind === "anything").length).toBeGreaterThanOrEqual(2);
+    await expect
+      .poll(() => told.filter(({ kind }) => kind === "anything").length, { timeout: 15_000 })
+      .toBeGreaterThanOrEqual(2);
     await cluster.register(name);
     await expect.poll(of, { timeout: 10_000 }).toBeGreaterThanOrEqual(1);
     await cluster.status(name, "True", 4);
