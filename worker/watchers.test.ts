@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kubernetesNodes } from "../server/adapters/nodes/kubernetes.ts";
+import { kubernetesNodes } from "../server/adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { insertNode } from "../server/repos/nodes.ts";
 import { TEST_KUBECONFIG, testCluster } from "../server/testing/kubernetes.ts";
 import { type ProviderWorld, providerWorld } from "../server/testing/provider-world.ts";
