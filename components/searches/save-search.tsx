@@ -23,7 +23,10 @@ export function SaveSearch({ search, words, save }: SaveSearchProps) {
   const nameError = fieldError(state, "name");
   const priceError = fieldError(state, "alert_at_or_below");
   return (
-    <details className="rounded-std border border-line" open={state.refusal !== null || state.done > 0 ? true : undefined}>
+    <details
+      className="rounded-std border border-line"
+      open={state.refusal !== null || state.done > 0 ? true : undefined}
+    >
       <summary className="px-3 py-2 font-[560] text-cell">Save this search</summary>
       <form {...form} className="grid gap-3 border-line border-t p-3 sm:grid-cols-[1fr_12rem_auto] sm:items-start">
         <input type="hidden" name="query" value={search} />
