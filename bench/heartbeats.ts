@@ -46,7 +46,7 @@ export async function benchHeartbeats(
   await paced(machines, WARM_UP_PER_SECOND, PROVIDERS, (machine) => machine.beat(clients.beats, 0));
 
   const over = new AbortController();
-  const polls = pollers.map((machine) => machine.pollUntil(clients.polls, over.signal));
+  const polls = pollers.map((machine) => held(machine.pollUntil(clients.polls, over.signal)));
   await sleep(3_000); // the pollers have settled into their polls
   const look = async () => ({
     web: await wire.cpuSeconds(),
@@ -54,7 +54,7 @@ export async function benchHeartbeats(
     beats: beatsOf(machines),
   });
   const before = await look();
-  const waking = wakeSome(deps, pollers, over.signal);
+  const waking = held(wakeSome(deps, pollers, over.signal));
   const pace = others.length / EVERY_SECONDS;
   const tookMs = await paced(others, pace, MEASURED_SECONDS * pace, (machine) => machine.beat(clients.beats, 0));
   const after = await look();
@@ -195,7 +195,7 @@ async function paced(
     const machine = machines[piece % machines.length];
     if (!machine) break;
     const sentAtMs = performance.now();
-    sent.push(send(machine).then(() => void tookMs.push(performance.now() - sentAtMs)));
+    sent.push(held(send(machine).then(() => void tookMs.push(performance.now() - sentAtMs))));
   }
   await Promise.all(sent);
   return tookMs;
@@ -232,6 +232,12 @@ const SPEC = {
   ...{ env: { A: "1" }, sshPublicKeys: ["ssh-ed25519 AAAA"], sshHostKey: "x".repeat(400) },
   deadline: "2030-01-01T00:00:00.000Z",
 };
+
+/** A failure waits for whoever awaits it: unheard, it would end this process and leave the servers behind. */
+function held<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
+}
 
 const beatsOf = (machines: readonly Machine[]) => machines.reduce((sum, { beats }) => sum + beats, 0);
 const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
