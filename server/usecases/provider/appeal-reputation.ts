@@ -35,7 +35,7 @@ export async function appealReputation(
     await recordEvent(tx, {
       subject: id,
       code: "appeal-made",
-      message: `The loss of ${-event.delta} points was appealed; an answer is owed by ${answerDue(now).toISOString()}.`,
+      message: `The loss of ${-event.delta} points was appealed; an answer is owed by ${answerDue(now).toISOString().slice(0, 10)}.`,
       data: { reputation_event_id: eventId, appeal_id: appeal.id, delta: event.delta },
       actor: owner.account,
       at: now,

@@ -67,7 +67,7 @@ async function decide(
       actor: operator.account,
       at: now,
     });
-    if (decision === "suspend") await endWhatRuns(tx, provider, now);
+    if (decision === "suspend") await endWhatRuns(tx, provider, reason, now);
     await recomputeOffers(tx, id);
     return { woken: await wakeLiveOn(tx, id, now), ringNode: await nodeRing(deps, tx, id, now) };
   });
@@ -76,7 +76,7 @@ async function decide(
 }
 
 /** What waits or starts is tried elsewhere by its own reconcile; what runs is stopped, and charged no further. */
-async function endWhatRuns(tx: Tx, { id, name }: ProviderRow, now: Date): Promise<void> {
+async function endWhatRuns(tx: Tx, { id, name }: ProviderRow, why: string, now: Date): Promise<void> {
   for (const execution of await lockLiveOn(tx, id)) {
     const runs = execution.status === "running" || execution.status === "unreachable";
     if (!runs || execution.desired === "stop") continue;
@@ -85,7 +85,7 @@ async function endWhatRuns(tx: Tx, { id, name }: ProviderRow, now: Date): Promis
     await recordEvent(tx, {
       subject: execution.jobId,
       code: "stop-requested",
-      message: `The operators of this broker suspended ${name}. Billing ends here.`,
+      message: `The operators of this broker suspended ${name}: ${why.replace(/[.!]?$/, ".")} Billing ends here.`,
       data: { provider_id: id, reason: "provider-suspended" },
       at: now,
     });
