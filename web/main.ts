@@ -43,6 +43,10 @@ async function main(): Promise<void> {
     (err) => deps.log.warn({ err }, "the listening row was not stamped"),
   );
   deps.log.info({ url: env.publicUrl, host: env.bindHost, port: env.port }, "the web listens");
+  // So that the first search after a start need not wait for it; a failure is that search's to tell.
+  void liveMarket(deps)
+    .now()
+    .catch((err: unknown) => deps.log.warn({ err }, "the market was not read ahead"));
 
   let stopping = false;
   const end = async (signal: string) => {

@@ -1,38 +1,11 @@
-// Offers and providers as anyone may see them: no private address, no GPU UUID.
+// Providers as anyone may see them: no private address, no GPU UUID.
 import { formatMicros } from "../../../domain/money/micros.ts";
 import { providerStatus } from "../../../domain/provider/state.ts";
-import type { OfferView, ProviderView } from "../../../protocol/views.ts";
-import type { OfferRow } from "../../repos/market.ts";
+import type { ProviderView } from "../../../protocol/views.ts";
 import type { ShownProvider } from "../../repos/providers.ts";
 
 /** Mining comes with workloads; until then no GPU mines. */
 const NO_MINING = 0;
-
-export function toOfferView(row: OfferRow): OfferView {
-  return {
-    provider_id: row.providerId,
-    provider_name: row.providerName,
-    gpu_model: row.gpuModel || null,
-    gpu_vram_mb: row.vramMb,
-    total_gpus: row.totalGpus,
-    available_gpus: row.freeGpus,
-    in_use_gpus: row.inUseGpus,
-    mining_gpus: NO_MINING,
-    declared: row.declared,
-    sandboxed: row.sandboxed,
-    runtime: row.runtime,
-    cpu_cores_free: row.freeCpuCores,
-    memory_gb_free: row.freeMemoryGb,
-    disk_gb_free: row.freeDiskGb,
-    region: row.region,
-    reputation: row.reputation,
-    status: providerStatus(row.admission, row.presence, row.drain),
-    busy_from: row.busyFrom?.toISOString() ?? null,
-    offline_since: row.offlineSince?.toISOString() ?? null,
-    price_per_gpu_hour: formatMicros(row.pricePerGpuHour),
-    price_per_cpu_hour: formatMicros(row.pricePerCpuHour),
-  };
-}
 
 export function toProviderView({ provider, lastSeenAt, models }: ShownProvider): ProviderView {
   return {
