@@ -8,6 +8,7 @@ import { wireMetrics } from "../server/metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
+import { liveMarket } from "../server/usecases/provider/live-market.ts";
 import { keepStamping, stampListening } from "../server/usecases/provider/stamp-listening.ts";
 
 /** The root of the house, from dist/web.mjs and from web/main.ts alike. */
