@@ -1,4 +1,5 @@
 // The periodic catch-up of one worker. Each line is one sweep; several workers at once do no harm.
+import { setTimeout as delay } from "node:timers/promises";
 import type { Deps } from "../server/deps.ts";
 import { metrics, setCounts, setTotals } from "../server/metrics.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
@@ -104,19 +105,6 @@ async function loop(deps: Deps, { name, everyMs, run }: Schedule, signal: AbortS
     } catch (error) {
       deps.log.error({ sweep: name, err: error }, "a sweep failed; the next one tries again");
     }
-    await pause(everyMs, signal);
+    await delay(everyMs, undefined, { signal }).catch(() => {});
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

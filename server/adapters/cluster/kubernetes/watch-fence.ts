@@ -1,5 +1,6 @@
 // One watcher at a time over all replicas: whoever holds an advisory lock, on a session that PostgreSQL itself ends when
 // its holder falls silent. A holder that was killed, frozen or cut off loses the lock within seconds.
+import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import type { Log } from "../../../deps.ts";
 
@@ -36,7 +37,8 @@ export async function fenced(
       connection: { application_name: "berth-watcher", idle_session_timeout: SESSION_ENDS_AFTER_MS },
     });
     try {
-      while (!held.signal.aborted && !(await tryLock(session))) await pause(tryEveryMs, held.signal);
+      while (!held.signal.aborted && !(await tryLock(session)))
+        await delay(tryEveryMs, undefined, { signal: held.signal }).catch(() => {});
       if (!held.signal.aborted) await holdWhile(session, tryEveryMs, held, work);
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, "the watcher's session broke; another worker may take over");
@@ -45,7 +47,7 @@ export async function fenced(
       signal.removeEventListener("abort", lost);
       await session.end({ timeout: 1 }).catch(() => {});
     }
-    await pause(tryEveryMs * (0.5 + Math.random()), signal);
+    await delay(tryEveryMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
   }
 }
 
@@ -64,7 +66,7 @@ async function holdWhile(
   const working = work(held.signal).finally(() => held.abort());
   try {
     while (!held.signal.aborted) {
-      await pause(everyMs, held.signal);
+      await delay(everyMs, undefined, { signal: held.signal }).catch(() => {});
       if (!held.signal.aborted && !(await stillHolds(session))) break;
     }
   } finally {
@@ -87,18 +89,5 @@ function withinPatience<T>(asked: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("the database did not answer in time")), 4_000);
     asked.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
   });
 }

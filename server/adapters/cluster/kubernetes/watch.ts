@@ -1,4 +1,5 @@
 // One endless watch: lists, follows from there, resumes where a connection broke, lists again where too much was missed.
+import { setTimeout as delay } from "node:timers/promises";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Watch } from "@kubernetes/client-node";
 import { codeOf } from "./api.ts";
@@ -36,7 +37,7 @@ export async function follow(followed: Followed, signal: AbortSignal): Promise<v
     } catch (error) {
       followed.onTrouble(error);
     }
-    await pause(pauseMs * (0.75 + Math.random() / 2), signal);
+    await delay(pauseMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {});
     pauseMs = Math.min(MOST_PAUSE_MS, pauseMs * 2);
   }
 }
@@ -96,17 +97,4 @@ function statusOf(error: unknown): number | null {
   if (typeof error === "object" && error !== null && "statusCode" in error && typeof error.statusCode === "number")
     return error.statusCode;
   return codeOf(error);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
