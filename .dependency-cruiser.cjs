@@ -6,6 +6,7 @@ const OURS = [
   "bench",
   "cli",
   "components",
+  "deploy",
   "domain",
   "drizzle",
   "e2e",
@@ -71,6 +72,7 @@ const TABLE = [
   ["components", "^components/", ["^components/", "^protocol/", "^domain/"]],
   ["agent", "^agent/", ["^agent/", "^protocol/", "^domain/"]],
   ["cli", "^cli/", ["^cli/", "^protocol/", "^domain/"]],
+  ["deploy", "^deploy/", ["^deploy/", "^domain/"]],
   ["e2e", "^e2e/", ["^e2e/", "^protocol/", "^domain/"]],
 ];
 
@@ -96,7 +98,7 @@ const rows = TABLE.flatMap(([name, from, allowed, elsewhere = []]) => [
 
 /** Tests of the server's shells stand on real rows, so they may reach the repos and the schema beneath them. */
 function testsReach(name) {
-  return ["adapters", "agent-adapter", "usecases", "server", "web", "worker"].includes(name)
+  return ["adapters", "agent-adapter", "deploy", "usecases", "server", "web", "worker"].includes(name)
     ? ["^server/", "^drizzle/"]
     : [];
 }

@@ -35,7 +35,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["server", "web", "worker", "drizzle"].map((folder) => `${folder}/${TESTS}`),
+          include: ["server", "web", "worker", "drizzle", "deploy"].map((folder) => `${folder}/${TESTS}`),
           globalSetup: ["./server/testing/global-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,

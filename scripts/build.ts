@@ -1,5 +1,5 @@
-// Builds what runs: Next's pages, and web, worker, agent (and cli, where it is) as one file each in dist/. The agent's
-// file runs on a bare Node; beside it lies the `process` runtime, which needs this repository's node_modules.
+// Builds what runs: Next's pages, and web, worker, migrate, agent (and cli, where it is) as one file each in dist/. The
+// agent's file runs on a bare Node; beside it lies the `process` runtime, which needs this repository's node_modules.
 // Each part remembers a hash of its sources, so that building what did not change costs nothing.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -31,6 +31,7 @@ const CONTROL_PLANE = [...COMMON, "server", "drizzle"];
 const PARTS: readonly Part[] = [
   bundle("web", "web/main.ts", [...CONTROL_PLANE, "web", "components"]),
   bundle("worker", "worker/main.ts", [...CONTROL_PLANE, "worker"]),
+  bundle("migrate", "scripts/migrate.ts", [...CONTROL_PLANE, "scripts/migrate.ts"]),
   agent(),
   bundle("cli", "cli/main.ts", [...COMMON, "cli"]),
   {

@@ -17,9 +17,13 @@ interface Grant {
   readonly role: string | V1PolicyRule[];
 }
 
-/** @param minor of the cluster's version, such as 1.20: kubeadm named its kubelet configuration after it until 1.24 */
-function grants(minor: string): readonly Grant[] {
-  const configs = ["kubeadm-config", "kube-proxy", "kubelet-config", `kubelet-config-${minor}`];
+/** Until then kubeadm named its kubelet configuration after the cluster's version. */
+const UNVERSIONED_FROM = 24;
+
+/** @param minor of the cluster's version 1.x */
+export function grants(minor: number): readonly Grant[] {
+  const versioned = minor < UNVERSIONED_FROM ? [`kubelet-config-1.${minor}`] : [];
+  const configs = ["kubeadm-config", "kube-proxy", "kubelet-config", ...versioned];
   return [
     { name: "berth:join-request", namespace: null, subjects: [joining], role: "system:node-bootstrapper" },
     {
@@ -45,8 +49,8 @@ function grants(minor: string): readonly Grant[] {
 
 /** Makes all of it what it should be. */
 export async function ensureRights(api: Api): Promise<void> {
-  const { major, minor } = await patiently(() => api.version.getCode());
-  for (const grant of grants(`${major}.${minor.replace(/\D.*$/, "")}`)) await ensureGrant(api, grant);
+  const { minor } = await patiently(() => api.version.getCode());
+  for (const grant of grants(Number.parseInt(minor, 10))) await ensureGrant(api, grant);
 }
 
 async function ensureGrant(api: Api, { name, namespace, subjects, role }: Grant): Promise<void> {
