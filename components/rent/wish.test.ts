@@ -19,6 +19,11 @@ test("cores only asks for no GPU model, whatever the select last said", () => {
   expect(wishBody({ gpu_type: "H100", gpu_count: "0", duration_hours: "1" })).not.toHaveProperty("gpu_type");
 });
 
+test("a template brings its own image: what the hidden field still holds is not sent", () => {
+  expect(wishBody({ template: "cuda-12", image: "me/mine:1" })).toEqual({ kind: "rental", template: "cuda-12" });
+  expect(wishBody({ template: "", image: "me/mine:1" })).toEqual({ kind: "rental", image: "me/mine:1" });
+});
+
 test("the price limit is sent with six places", () => {
   expect(wishBody({ max_price: "0.6" }).max_price).toBe("0.600000");
 });
