@@ -92,6 +92,8 @@ const Address = z
   .transform((text) => text.toLowerCase());
 const Cidr = z.string().refine(isCidr, "must be addresses or CIDRs, such as 10.0.0.0/8");
 
+const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
+
 const Vars = z.object({
   DATABASE_URL: optional(z.string().regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
   POSTGRES_HOST: optional(z.string()),
@@ -148,13 +150,7 @@ const Vars = z.object({
   CLUSTER_CIDRS: list(Cidr),
   RUNTIME_CLASS: optional(z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of a RuntimeClass")),
   WORKSPACE_REGISTRY: optional(
-    z
-      .string()
-      .max(150)
-      .regex(
-        /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/,
-        "must be a registry, with a path where it has one, such as registry.example/berth",
-      ),
+    z.string().max(150).regex(REGISTRY, "must be a registry, such as registry.example/berth"),
   ),
   WALLETCONNECT_PROJECT_ID: optional(z.string()),
   CHAIN_RPC_URL: optional(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })),
