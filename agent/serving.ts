@@ -6,7 +6,10 @@ const MEANING: Record<ProviderStatus, { readonly serving: boolean; readonly next
   rejected: { serving: false, next: "An operator turned this machine away; the notices say why." },
   suspended: { serving: false, next: "An operator suspended this machine; the notices say why." },
   removed: { serving: false, next: "This provider was removed. berth-agent uninstall --purge, then enrol anew." },
-  approved: { serving: true, next: "Approved; its first full report makes it available." },
+  approved: {
+    serving: true,
+    next: "Approved; its first full report, or joining the cluster where it is to be a node, makes it available.",
+  },
   joined: { serving: true, next: "The broker waits until what it has ended is gone from this machine." },
   available: { serving: true, next: "Nothing to do: it takes work." },
   draining: { serving: true, next: "It takes no new work. Take work again: berth-agent drain --resume." },

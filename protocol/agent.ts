@@ -103,13 +103,13 @@ export const Heartbeat = z.strictObject({
   machine: MachineReport,
   usage: z.strictObject({
     cpu_percent: z.number().min(0).max(100),
-    memory_used_mb: z.int().min(0),
+    memory_used_mb: z.int().min(0).max(268_435_456),
     gpus: z
       .array(
         z.strictObject({
           uuid: text(80),
           utilization_percent: z.number().min(0).max(100),
-          memory_used_mb: z.int().min(0),
+          memory_used_mb: z.int().min(0).max(4_194_304),
         }),
       )
       .max(64),
@@ -122,7 +122,7 @@ export const Heartbeat = z.strictObject({
       "each execution once",
     ),
   /** The `generation` of the desired set this report already acts on; 0 before the first answer. */
-  generation: z.int().min(0),
+  generation: z.int().min(0).max(2_147_483_647),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 

@@ -210,3 +210,21 @@ test("beats count for their provider, unsigned ones for their address", async ()
   for (let n = 0; n < 4; n++) statuses.push((await limited.ask(path, { json: {} })).status);
   expect(statuses).toEqual([404, 404, 404, 429]);
 });
+
+test("a number that no column holds is refused by its name, and spoils nobody else's beat", async () => {
+  const saying = (change: (beat: { generation: number; usage: { memory_used_mb: number } }) => void) => {
+    const changed = JSON.parse(beatOf(seq + 1));
+    change(changed);
+    return beat({ raw: JSON.stringify(changed) });
+  };
+  const generation = await saying((said) => {
+    said.generation = 2 ** 31;
+  });
+  expect(generation.status).toBe(400);
+  expect(generation.json.fields).toEqual([expect.objectContaining({ field: "generation" })]);
+  const memory = await saying((said) => {
+    said.usage.memory_used_mb = 2 ** 40;
+  });
+  expect(memory.status).toBe(400);
+  expect((await beat()).status).toBe(200);
+});

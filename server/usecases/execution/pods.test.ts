@@ -26,7 +26,8 @@ import { reconcileExecution } from "./reconcile-execution.ts";
 import { sweepOrphans } from "./sweep-executions.ts";
 
 const run = promisify(execFile);
-const PREFIX = "berth.test";
+/** Of this run alone: a sweep takes away whatever carries its prefix and no row of its own knows. */
+const PREFIX = `${randomBytes(4).toString("hex")}.berth.test`;
 let world: World;
 let deps: Deps;
 let kube: TestCluster;
