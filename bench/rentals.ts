@@ -23,6 +23,8 @@ const WISH: RentWish = {
   hours: 1,
   maxRate: null,
   image: "berth/bench",
+  template: null,
+  minVramMb: 0,
   env: {},
   sshPublicKeys: [],
 };

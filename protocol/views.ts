@@ -336,6 +336,8 @@ export const JobView = z.strictObject({
   memory_gb: count,
   storage_gb: count,
   image: z.string(),
+  /** slug of the template it was rented with; null for an image of the customer's own */
+  template: z.string().nullable(),
   /** `process`: plain sandboxed processes, which use no image */
   runtime: z.enum(RUNTIMES),
   duration_hours: count,
@@ -355,6 +357,22 @@ export const JobView = z.strictObject({
   host_key_fingerprint: z.string(),
 });
 export type JobView = z.infer<typeof JobView>;
+
+export const TemplateView = z.strictObject({
+  slug: z.string(),
+  name: z.string(),
+  description: z.string(),
+  /** what runs */
+  image: z.string(),
+  /** the public image that it is built from, to which the operator added sshd; null where `image` is public itself */
+  base: z.string().nullable(),
+  /** defaults; the rental's own variables win */
+  env: z.record(z.string(), z.string()),
+  /** of each GPU; 0: no GPU is needed */
+  min_vram_mb: count,
+  min_disk_gb: count,
+});
+export type TemplateView = z.infer<typeof TemplateView>;
 
 export const JobsView = z.strictObject({ jobs: z.array(JobView), count, next_cursor: cursor });
 

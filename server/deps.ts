@@ -134,6 +134,8 @@ export interface Settings {
   readonly tenantMaxGpus: number;
   /** of labels, annotations and the taint on nodes, such as berth.dev */
   readonly labelPrefix: string;
+  /** where the images of the catalogue are that the operator builds, such as registry.example/berth */
+  readonly workspaceRegistry: string;
   /** messages on the streams of the seed count without a signature */
   readonly allowUnsignedStreams: boolean;
   /** WalletConnect is offered only where there is one */

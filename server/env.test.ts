@@ -43,6 +43,14 @@ test("a default, short or simple secret is refused outside a demo", () => {
   expect(named({ ...strong, BERTH_SECRET_KEY: "abc" })).toEqual(["BERTH_SECRET_KEY"]);
 });
 
+test("the images of templates are the machine's own where no registry is named, and a registry is one by its form", () => {
+  expect(parseEnv(strong).workspaceRegistry).toBe("localhost");
+  for (const registry of ["registry.example", "registry.example:5000/berth/images", "ghcr.io/some-body"])
+    expect(parseEnv({ ...strong, WORKSPACE_REGISTRY: registry }).workspaceRegistry).toBe(registry);
+  for (const wrong of ["https://registry.example", "registry.example/", "Registry.example", "a b", "-x"])
+    expect(named({ ...strong, WORKSPACE_REGISTRY: wrong })).toEqual(["WORKSPACE_REGISTRY"]);
+});
+
 test("a demo listens on this machine only, and needs nothing but a database", () => {
   const demo = parseEnv({ DATABASE_URL: strong.DATABASE_URL, BERTH_DEMO: "true", PORT: "8123" });
   expect(demo).toMatchObject({

@@ -43,6 +43,8 @@ export interface Env {
   readonly allowUnsignedStreams: boolean;
   readonly admission: { readonly agent: "automatic" | "manual"; readonly node: "automatic" | "manual" };
   readonly kubernetes: KubernetesEnv | null;
+  /** registry and path of the workspace images that the operator builds */
+  readonly workspaceRegistry: string;
   readonly walletConnectProjectId: string | null;
   /** where contract wallets are asked; null leaves only keys */
   readonly chainRpcUrl: string | null;
@@ -89,6 +91,8 @@ const Address = z
   .regex(/^0x[0-9a-fA-F]{40}$/, "must be an address: 0x and 40 hexadecimal digits")
   .transform((text) => text.toLowerCase());
 const Cidr = z.string().refine(isCidr, "must be addresses or CIDRs, such as 10.0.0.0/8");
+
+const REGISTRY = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
 
 const Vars = z.object({
   DATABASE_URL: optional(z.string().regex(/^postgres(ql)?:\/\//, "must be a postgres:// URL")),
@@ -145,6 +149,9 @@ const Vars = z.object({
   ),
   CLUSTER_CIDRS: list(Cidr),
   RUNTIME_CLASS: optional(z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of a RuntimeClass")),
+  WORKSPACE_REGISTRY: optional(
+    z.string().max(150).regex(REGISTRY, "must be a registry, such as registry.example/berth"),
+  ),
   WALLETCONNECT_PROJECT_ID: optional(z.string()),
   CHAIN_RPC_URL: optional(z.url({ protocol: /^https?$/, error: "must be an http(s) URL" })),
   NODE_ENV: optional(z.string()),
@@ -183,6 +190,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
       node: vars.PROVIDER_ADMISSION ?? "manual",
     },
     kubernetes: kubernetesOf(vars),
+    workspaceRegistry: vars.WORKSPACE_REGISTRY ?? DEFAULT_WORKSPACE_REGISTRY,
     walletConnectProjectId: vars.WALLETCONNECT_PROJECT_ID ?? null,
     chainRpcUrl: vars.CHAIN_RPC_URL ?? null,
   };
@@ -241,6 +249,8 @@ function redisUrlOf(vars: Vars): string | null {
   return url.href;
 }
 
+/** Images that a node has, and that no registry is asked for. */
+const DEFAULT_WORKSPACE_REGISTRY = "localhost";
 const API_PORT = 6443;
 const DEFAULT_LABEL_PREFIX = "berth.dev";
 const DEFAULT_TENANT_MAX_GPUS = 8;

@@ -70,6 +70,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
       admission: env.admission,
       tenantMaxGpus: env.kubernetes?.tenantMaxGpus ?? 0,
       labelPrefix: env.kubernetes?.labelPrefix ?? "berth.dev",
+      workspaceRegistry: env.workspaceRegistry,
       allowUnsignedStreams: env.allowUnsignedStreams,
       walletConnectProjectId: env.walletConnectProjectId,
     },

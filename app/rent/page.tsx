@@ -7,6 +7,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { gpuName } from "../../components/ui/gpu-name.ts";
 import { isId } from "../../domain/ids.ts";
 import { listSshKeys } from "../../server/usecases/account/list-ssh-keys.ts";
+import { listTemplates } from "../../server/usecases/job/list-templates.ts";
 import { getProvider } from "../../server/usecases/provider/get-provider.ts";
 import { searchOffers } from "../../server/usecases/provider/search-offers.ts";
 import { deps, loginOptions, principal } from "../context.ts";
@@ -15,14 +16,16 @@ import { estimateAction, rentAction } from "./actions.ts";
 
 export const metadata: Metadata = { title: "Rent" };
 
-async function readWish(searchParams: SearchParams): Promise<WishText> {
+/** Nobody who comes without a wish for an image is asked for one: the first template it is. */
+async function readWish(searchParams: SearchParams, firstTemplate: string | undefined): Promise<WishText> {
   const params = await searchParams;
   const wish: Partial<Record<WishField, string>> = {};
   for (const field of WISH_FIELDS) {
     const value = first(params[field]);
     if (value) wish[field] = value;
   }
-  return { gpu_count: "1", duration_hours: "1", ...wish };
+  const template = wish.image ? undefined : firstTemplate;
+  return { gpu_count: "1", duration_hours: "1", ...(template ? { template } : {}), ...wish };
 }
 
 /** Who is asked for by id is known by name; a stranger's or a wrong id has none. */
@@ -33,7 +36,8 @@ async function nameOf(id: string | undefined): Promise<string | null> {
 }
 
 export default async function RentPage({ searchParams }: { readonly searchParams: SearchParams }) {
-  const [wish, who] = await Promise.all([readWish(searchParams), principal()]);
+  const [{ templates }, who] = await Promise.all([listTemplates(deps()), principal()]);
+  const wish = await readWish(searchParams, templates[0]?.slug);
   const [providerName, { facets }, sshKeys, estimate] = await Promise.all([
     nameOf(wish.provider_id),
     searchOffers(deps(), { limit: 1 }),
@@ -45,6 +49,7 @@ export default async function RentPage({ searchParams }: { readonly searchParams
       <RentForm
         wish={wish}
         providerName={providerName}
+        templates={templates}
         models={Object.keys(facets.gpu).sort()}
         sshKeys={sshKeys}
         first={estimate}

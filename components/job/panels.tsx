@@ -77,6 +77,12 @@ export function MachinePanel({ job }: { readonly job: JobView }) {
         <dd className="num">{job.memory_gb} GB</dd>
         <dt>Disk</dt>
         <dd className="num">{job.storage_gb} GB</dd>
+        {job.template && (
+          <>
+            <dt>Template</dt>
+            <dd>{job.template}</dd>
+          </>
+        )}
         <dt>Image</dt>
         <dd>
           <span className="num">{job.image}</span>

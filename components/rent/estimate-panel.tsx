@@ -69,7 +69,8 @@ function Estimate({ estimate }: { readonly estimate: EstimateView }) {
       </dl>
       {chosen.runtime === "process" && (
         <p className="mt-3 border-line border-t pt-3 text-ink-2 text-small">
-          This provider runs plain sandboxed processes on its own system; the image is not used.
+          This provider runs plain sandboxed processes on its own system; the image is not used, nor is what a template
+          installs.
         </p>
       )}
       <p className="mt-3 border-line border-t pt-3 text-ink-3 text-small">

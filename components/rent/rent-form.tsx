@@ -2,7 +2,7 @@
 // The rent form: every refusal beside its field, the price beside the form, the login only when it is sent.
 import Link from "next/link";
 import { useEffect, useRef, useState, useTransition } from "react";
-import type { EstimateView, SshKeyView } from "../../protocol/views.ts";
+import type { EstimateView, SshKeyView, TemplateView } from "../../protocol/views.ts";
 import { Field, Input, Select, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, type Refusal, UNTOUCHED } from "../ui/form-state.ts";
 import { gpuName } from "../ui/gpu-name.ts";
@@ -13,6 +13,7 @@ import { LazyLogin } from "../wallet/login-button.tsx";
 import type { LoginOptions } from "../wallet/options.ts";
 import { EstimatePanel } from "./estimate-panel.tsx";
 import { SshChoice } from "./ssh-choice.tsx";
+import { TemplateChoice } from "./template-choice.tsx";
 import { readWish, type WishText } from "./wish.ts";
 
 export interface EstimateAnswer {
@@ -25,6 +26,7 @@ interface RentFormProps {
   /** the provider that was chosen on the market, by name; null where any may be */
   readonly providerName: string | null;
   readonly models: readonly string[];
+  readonly templates: readonly TemplateView[];
   readonly sshKeys: readonly SshKeyView[];
   readonly first: EstimateAnswer;
   readonly idempotencyKey: string;
@@ -41,6 +43,7 @@ const SHOWN = [
   "cpu_cores",
   "memory_gb",
   "storage_gb",
+  "template",
   "image",
   "max_price",
   "name",
@@ -48,7 +51,7 @@ const SHOWN = [
 ];
 
 export function RentForm(props: RentFormProps) {
-  const { wish, providerName, models, sshKeys, first, idempotencyKey, login, rent, estimate } = props;
+  const { wish, providerName, models, templates, sshKeys, first, idempotencyKey, login, rent, estimate } = props;
   const form = useRef<HTMLFormElement>(null);
   const { state, pending, form: sending } = useForm(rent, UNTOUCHED);
   const [answer, setAnswer] = useState(first);
@@ -167,15 +170,6 @@ export function RentForm(props: RentFormProps) {
               placeholder={String(50 * perGpu)}
             />
           </Field>
-          <Field id="image" label="Image" error={error("image")}>
-            <Input
-              {...tied("image", error("image"))}
-              name="image"
-              defaultValue={wish.image}
-              placeholder="ubuntu:24.04"
-              spellCheck={false}
-            />
-          </Field>
           <Field id="max_price" label="At most, $ per hour" hint="for the whole job" error={error("max_price")}>
             <Input
               {...tied("max_price", error("max_price"), true)}
@@ -195,6 +189,7 @@ export function RentForm(props: RentFormProps) {
             />
           </Field>
         </div>
+        <TemplateChoice templates={templates} chosen={wish.template ?? ""} image={wish.image} error={error} />
         <SshChoice keys={sshKeys} error={error("ssh_public_key")} chosen={sshChoice} onChoose={setSshChoice} />
         <Refused state={judged} shown={SHOWN} />
         <div className="flex flex-wrap items-center gap-4">

@@ -6,7 +6,8 @@ test("empty fields are left out, so that the wire's defaults hold", () => {
   const body = RentalBody.parse(
     wishBody({ gpu_type: "H100", gpu_count: "2", duration_hours: "3", cpu_cores: "", image: " " }),
   );
-  expect(body).toMatchObject({ gpu_count: 2, duration_hours: 3, cpu_cores: 8, memory_gb: 32, image: "ubuntu:24.04" });
+  expect(body).toMatchObject({ gpu_count: 2, duration_hours: 3, cpu_cores: 8, memory_gb: 32 });
+  expect(body.image).toBeUndefined();
 });
 
 test("what is no number reaches the wire as it was typed, and the wire names the field", () => {
@@ -16,6 +17,11 @@ test("what is no number reaches the wire as it was typed, and the wire names the
 
 test("cores only asks for no GPU model, whatever the select last said", () => {
   expect(wishBody({ gpu_type: "H100", gpu_count: "0", duration_hours: "1" })).not.toHaveProperty("gpu_type");
+});
+
+test("a template brings its own image: what the hidden field still holds is not sent", () => {
+  expect(wishBody({ template: "cuda-12", image: "me/mine:1" })).toEqual({ kind: "rental", template: "cuda-12" });
+  expect(wishBody({ template: "", image: "me/mine:1" })).toEqual({ kind: "rental", image: "me/mine:1" });
 });
 
 test("the price limit is sent with six places", () => {

@@ -10,6 +10,7 @@ export const WISH_FIELDS = [
   "cpu_cores",
   "memory_gb",
   "storage_gb",
+  "template",
   "image",
   "max_price",
   "name",
@@ -30,6 +31,7 @@ export function wishBody(wish: WishText): Readonly<Record<string, string | numbe
     else body[field] = field === "max_price" ? toMoney(text) : text;
   }
   if (body.gpu_count === 0) delete body.gpu_type;
+  if (body.template) delete body.image; // the field is there still, out of sight
   return body;
 }
 

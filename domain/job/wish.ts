@@ -9,6 +9,9 @@ export const DEFAULT_CORES_PER_GPU = 4;
 export const DEFAULT_MEMORY_GB_PER_GPU = 16;
 export const DEFAULT_DISK_GB_PER_GPU = 50;
 
+/** Where the wish names neither an image nor a template. */
+export const DEFAULT_IMAGE = "ubuntu:24.04";
+
 export interface RentWish {
   readonly name: string;
   readonly providerId: ProviderId | null;
@@ -22,6 +25,10 @@ export interface RentWish {
   /** the highest rate accepted, micro-USD per hour; null for any */
   readonly maxRate: bigint | null;
   readonly image: string;
+  /** slug of what gave image, defaults and needs; null for an image of the customer's own */
+  readonly template: string | null;
+  /** of each GPU; 0 for any */
+  readonly minVramMb: number;
   readonly env: Readonly<Record<string, string>>;
   /** OpenSSH public keys that may log in */
   readonly sshPublicKeys: readonly string[];

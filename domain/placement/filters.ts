@@ -33,6 +33,8 @@ export interface Offer {
 export interface PlacementWish extends Holding {
   readonly providerId: ProviderId | null;
   readonly gpuModel: string | null;
+  /** of each GPU; 0 for any */
+  readonly minVramMb: number;
   /** micro-USD per hour for everything; null for any */
   readonly maxRate: bigint | null;
   /** anonymous accounts run only where there is a sandbox */
@@ -56,6 +58,7 @@ export function isWithinLimit(wish: Pick<PlacementWish, "gpuCount" | "nodeGpusLe
 export const FILTERS = {
   provider: (wish, offer) => wish.providerId === null || offer.providerId === wish.providerId,
   gpu_type: (wish, offer) => wish.gpuModel === null || offer.gpuModel === wish.gpuModel,
+  min_vram_mb: (wish, offer) => offer.vramMb >= wish.minVramMb,
   gpu_count: (wish, offer) => offer.freeGpus >= wish.gpuCount,
   cpu_cores: (wish, offer) => offer.freeCpuCores >= wish.cpuCores,
   memory_gb: (wish, offer) => offer.freeMemoryGb >= wish.memoryGb,

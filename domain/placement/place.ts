@@ -22,6 +22,7 @@ export interface ProviderRoom {
     readonly index: number;
     readonly uuid: string;
     readonly model: string;
+    readonly vramMb: number;
     readonly held: boolean;
     readonly present: boolean;
   }[];
@@ -44,7 +45,7 @@ export interface Spot {
 export function place(wish: PlacementWish, provider: ProviderRoom, gpuModel: string | null): Spot | null {
   const rate = rateOf(wish, provider);
   const free = provider.gpus
-    .filter((gpu) => gpu.model === gpuModel && gpu.present && !gpu.held)
+    .filter((gpu) => gpu.model === gpuModel && gpu.present && !gpu.held && gpu.vramMb >= wish.minVramMb)
     .sort((a, b) => a.index - b.index)
     .slice(0, wish.gpuCount);
   const fits =

@@ -15,7 +15,7 @@ const anyOffer: fc.Arbitrary<Offer> = fc.record({
   providerId: provider,
   providerName: fc.constant("skagerrak"),
   gpuModel: fc.option(model, { nil: null }),
-  vramMb: fc.constant(24_576),
+  vramMb: small,
   totalGpus: small,
   freeGpus: small,
   freeCpuCores: small,
@@ -33,6 +33,7 @@ const anyOffer: fc.Arbitrary<Offer> = fc.record({
 const anyWish: fc.Arbitrary<PlacementWish> = fc.record({
   providerId: fc.option(provider, { nil: null, freq: 4 }),
   gpuModel: fc.option(model, { nil: null }),
+  minVramMb: small,
   gpuCount: small,
   cpuCores: small,
   memoryGb: small,
@@ -103,6 +104,7 @@ describe("place", () => {
       index,
       uuid: `GPU-${index}`,
       model: "RTX 4090",
+      vramMb: 24_564 - index,
       held: index === 1,
       present: index !== 2,
     })),
@@ -110,6 +112,7 @@ describe("place", () => {
   const wish = {
     providerId: null,
     gpuModel: "RTX 4090",
+    minVramMb: 0,
     gpuCount: 2,
     cpuCores: 8,
     memoryGb: 32,
@@ -122,6 +125,11 @@ describe("place", () => {
   test("takes the lowest free GPUs, never one that is held or out of reach", () => {
     expect(place(wish, room, "RTX 4090")?.gpuUuids).toEqual(["GPU-0", "GPU-3"]);
     expect(place({ ...wish, gpuCount: 3 }, room, "RTX 4090")).toBeNull();
+  });
+  test("a GPU with less VRAM than asked for is never taken, and one with exactly that much is", () => {
+    expect(place({ ...wish, minVramMb: 24_561 }, room, "RTX 4090")?.gpuUuids).toEqual(["GPU-0", "GPU-3"]);
+    expect(place({ ...wish, minVramMb: 24_562 }, room, "RTX 4090")).toBeNull();
+    expect(explain({ min_vram_mb: 2 }, 2)).toContain("2 with less VRAM");
   });
   test("a provider that is out of reach, without room, without sandbox or above the price gets nothing", () => {
     expect(place(wish, { ...room, available: false }, "RTX 4090")).toBeNull();

@@ -38,6 +38,7 @@ export function rank(wish: PlacementWish, offers: readonly Offer[]): Ranked {
 const WORDS = {
   provider: "another provider",
   gpu_type: "another GPU model",
+  min_vram_mb: "less VRAM, which the template does not run with",
   gpu_count: "fewer GPUs",
   cpu_cores: "fewer cores",
   memory_gb: "less memory",

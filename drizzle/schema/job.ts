@@ -7,6 +7,7 @@ import type { ReasonCode } from "../../domain/job/reasons.ts";
 import { accounts } from "./account.ts";
 import { id, instant, micros } from "./columns.ts";
 import { providers } from "./provider.ts";
+import { templates } from "./template.ts";
 
 export const jobs = pgTable(
   "jobs",
@@ -28,6 +29,10 @@ export const jobs = pgTable(
     memoryGb: integer("memory_gb").notNull(),
     diskGb: integer("disk_gb").notNull(),
     image: text("image").notNull(),
+    /** what it was rented with; null for an image of the customer's own */
+    template: text("template").references(() => templates.slug),
+    /** least VRAM of each GPU, as the template asked when it was rented */
+    minVramMb: integer("min_vram_mb").notNull().default(0),
     hours: integer("hours").notNull(),
     /** micro-USD per hour, frozen */
     rate: micros("rate").notNull(),

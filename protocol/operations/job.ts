@@ -1,15 +1,10 @@
 // Jobs: rent, estimate, look, extend, stop; and the money they cost.
 import { z } from "zod";
 import { RENTAL_STATUSES } from "../../domain/job/status.ts";
-import {
-  DEFAULT_CORES_PER_GPU,
-  DEFAULT_DISK_GB_PER_GPU,
-  DEFAULT_MEMORY_GB_PER_GPU,
-  MAX_RENTAL_HOURS,
-} from "../../domain/job/wish.ts";
+import { DEFAULT_CORES_PER_GPU, DEFAULT_MEMORY_GB_PER_GPU, MAX_RENTAL_HOURS } from "../../domain/job/wish.ts";
 import { idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { BillingView, EntriesView, EstimateView, EventView, JobsView, JobView } from "../views.ts";
+import { BillingView, EntriesView, EstimateView, EventView, JobsView, JobView, TemplateView } from "../views.ts";
 
 const MAX_ENV_BYTES = 32 * 1024;
 
@@ -32,7 +27,10 @@ const Env = z
     "names that start with BERTH_ are ours",
   );
 
-/** A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU. */
+/**
+ * A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU, storage to more where the
+ * template needs more. Without image and template it is plain Ubuntu.
+ */
 export const RentalBody = z
   .strictObject({
     kind: z.literal("rental"),
@@ -45,7 +43,12 @@ export const RentalBody = z
       .min(1)
       .max(255)
       .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$/, "an image reference")
-      .default("ubuntu:24.04"),
+      .optional(),
+    /** slug of one of GET /templates */
+    template: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "the slug of a template")
+      .optional(),
     cpu_cores: z.int().min(1).max(512).optional(),
     memory_gb: z.int().min(1).max(4096).optional(),
     storage_gb: z.int().min(1).max(65_536).optional(),
@@ -62,13 +65,16 @@ export const RentalBody = z
     path: ["gpu_type"],
     message: "name a gpu_type or a provider_id",
   })
+  .refine((body) => body.image === undefined || body.template === undefined, {
+    path: ["template"],
+    message: "brings its own image: name one or the other",
+  })
   .transform((body) => {
     const per = Math.max(1, body.gpu_count);
     return {
       ...body,
       cpu_cores: body.cpu_cores ?? per * DEFAULT_CORES_PER_GPU,
       memory_gb: body.memory_gb ?? per * DEFAULT_MEMORY_GB_PER_GPU,
-      storage_gb: body.storage_gb ?? per * DEFAULT_DISK_GB_PER_GPU,
     };
   });
 export type RentalBody = z.infer<typeof RentalBody>;
@@ -76,6 +82,13 @@ export type RentalBody = z.infer<typeof RentalBody>;
 const jobParams = z.strictObject({ id: idField("job") });
 
 export const jobOperations = {
+  listTemplates: operation({
+    method: "GET",
+    path: "/templates",
+    summary: "What workspaces can be rented with: image, variables, and what they need",
+    access: "public",
+    response: z.strictObject({ templates: z.array(TemplateView), count: z.int(), next_cursor: z.null() }),
+  }),
   createJob: operation({
     method: "POST",
     path: "/jobs",

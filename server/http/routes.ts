@@ -15,6 +15,7 @@ import { extendJob } from "../usecases/job/extend-job.ts";
 import { getJob } from "../usecases/job/get-job.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";
 import { listJobs } from "../usecases/job/list-jobs.ts";
+import { listTemplates } from "../usecases/job/list-templates.ts";
 import { stopJob } from "../usecases/job/stop-job.ts";
 import { submitRental } from "../usecases/job/submit-rental.ts";
 import { renewJoin } from "../usecases/node/renew-join.ts";
@@ -162,6 +163,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
     return {};
   },
 
+  listTemplates: ({ deps }) => listTemplates(deps),
   createJob: ({ deps, principal, body, idempotencyKey }) => submitRental(deps, principal, body, idempotencyKey),
   estimateJob: ({ deps, principal, body }) => estimateRental(deps, principal, body),
   listJobs: ({ deps, principal, query }) => listJobs(deps, principal, query),

@@ -24,6 +24,7 @@ const moment = fc.integer({ min: 0, max: 4 }).map((n) => new Date(1_000 + n));
 
 const someOffer = fc.record({
   gpuModel: fc.constantFrom(...MODELS),
+  vramMb: small,
   freeGpus: small,
   freeCpuCores: small,
   freeMemoryGb: fc.integer({ min: 0, max: 9 }),
@@ -42,6 +43,7 @@ const modest = (max: number) =>
 const someWish = fc.record({
   provider: fc.option(fc.nat(5), { freq: 1 }),
   gpuModel: fc.option(fc.constantFrom("A100", "RTX 4090"), { freq: 1 }),
+  minVramMb: modest(4),
   gpuCount: fc.integer({ min: 0, max: 3 }),
   cpuCores: modest(4),
   memoryGb: modest(9),
@@ -66,7 +68,6 @@ test("the database and the domain agree about every wish: what fits, in which or
         ...offer,
         providerId: ids[index]!,
         providerName: "machine",
-        vramMb: 1,
         totalGpus: 4,
         region: "eu",
       }));

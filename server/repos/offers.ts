@@ -120,6 +120,7 @@ function conditions(wish: PlacementWish): Record<FilterName, SQL | undefined> {
       wish.gpuModel === null
         ? undefined
         : sql`nullif(${offers.gpuModel}, '') is not distinct from ${wish.gpuModel}::text`,
+    min_vram_mb: gte(offers.vramMb, wish.minVramMb),
     gpu_count: gte(offers.freeGpus, wish.gpuCount),
     cpu_cores: gte(offers.freeCpuCores, wish.cpuCores),
     memory_gb: gte(offers.freeMemoryGb, wish.memoryGb),

@@ -55,11 +55,12 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     freeCpuCores: Math.max(0, row.cpuCores - (used?.cores ?? 0)),
     freeMemoryGb: Math.max(0, row.memoryGb - (used?.memory ?? 0)),
     freeDiskGb: Math.max(0, row.diskGb - (used?.disk ?? 0)),
-    gpus: held.map(({ id, index, uuid, model, executionId, present }) => ({
+    gpus: held.map(({ id, index, uuid, model, vramMb, executionId, present }) => ({
       id,
       index,
       uuid,
       model,
+      vramMb,
       held: executionId !== null,
       present: present && offered.has(id),
     })),

@@ -90,7 +90,15 @@ export async function lifeWorld() {
     rent(renter: Principal, over: Partial<RentWish> = {}) {
       const wish: RentWish = {
         ...{ name: "test", providerId: null, gpuModel: GPU_MODEL, gpuCount: 1, cpuCores: 4, memoryGb: 16, diskGb: 50 },
-        ...{ hours: 2, maxRate: null, image: "ubuntu:24.04", env: {}, sshPublicKeys: ["k"] },
+        ...{
+          hours: 2,
+          maxRate: null,
+          image: "ubuntu:24.04",
+          template: null,
+          minVramMb: 0,
+          env: {},
+          sshPublicKeys: ["k"],
+        },
         ...over,
       };
       return rentGpu(deps, renter, wish, { key: null, request: null });

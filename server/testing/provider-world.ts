@@ -113,6 +113,7 @@ export async function providerWorld() {
       admission: { agent: "automatic", node: "manual" },
       tenantMaxGpus: 8,
       labelPrefix: "berth.dev",
+      workspaceRegistry: "localhost",
       allowUnsignedStreams: false,
       walletConnectProjectId: null,
     },

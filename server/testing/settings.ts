@@ -14,6 +14,7 @@ export const TEST_SETTINGS: Settings = {
   admission: { agent: "automatic", node: "manual" },
   tenantMaxGpus: 8,
   labelPrefix: "berth.dev",
+  workspaceRegistry: "localhost",
   allowUnsignedStreams: false,
   walletConnectProjectId: null,
 };

@@ -58,6 +58,8 @@ test("killed before any statement of its way to running or to its end, a rental 
       hours: 1,
       maxRate: null,
       image: "ubuntu:24.04",
+      template: null,
+      minVramMb: 0,
       env: {},
       sshPublicKeys: ["ssh-ed25519 AAAA"],
     };

@@ -117,7 +117,16 @@ async function take(each: Step, renters: Principal[], providers: ProviderId[]): 
         await rentGpu(
           deps,
           renter,
-          { ...wish, hours: each.hours, maxRate: null, image: "i", env: {}, sshPublicKeys: ["k"] },
+          {
+            ...wish,
+            hours: each.hours,
+            maxRate: null,
+            image: "i",
+            template: null,
+            minVramMb: 0,
+            env: {},
+            sshPublicKeys: ["k"],
+          },
           { key, request: [each.gpus, each.hours] },
         );
         return;

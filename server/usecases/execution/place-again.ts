@@ -18,10 +18,11 @@ export async function placeAgain(
   now: Date,
 ): Promise<boolean> {
   const { execution, job } = row;
-  const { gpuModel, gpuCount, cpuCores, memoryGb, diskGb, rate: maxRate, anonymous: needsSandbox } = job;
+  const { gpuModel, minVramMb, gpuCount, cpuCores, memoryGb, diskGb, rate: maxRate, anonymous: needsSandbox } = job;
   const wish: PlacementWish = {
     providerId: null,
     gpuModel,
+    minVramMb,
     gpuCount,
     cpuCores,
     memoryGb,

@@ -40,7 +40,15 @@ const tenants: string[] = [];
 function wish(over: Partial<RentWish> = {}): RentWish {
   return {
     ...{ name: "pod", providerId: null, gpuModel: GPU_MODEL, gpuCount: 1, cpuCores: 1, memoryGb: 1, diskGb: 1 },
-    ...{ hours: 1, maxRate: null, image: "localhost/debian:12", env: { GREETING: "ahoy" }, sshPublicKeys: [publicKey] },
+    ...{
+      hours: 1,
+      maxRate: null,
+      image: "localhost/debian:12",
+      template: null,
+      minVramMb: 0,
+      env: { GREETING: "ahoy" },
+      sshPublicKeys: [publicKey],
+    },
     ...over,
   };
 }

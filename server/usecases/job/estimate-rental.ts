@@ -18,7 +18,7 @@ export async function estimateRental(
   renter: Principal | null,
   body: RentalBody,
 ): Promise<z.infer<typeof EstimateView>> {
-  const wish = toWish(body, []);
+  const wish = await toWish({ db, settings }, body, []);
   const left = await nodeGpusLeft(db, settings, renter?.account ?? null);
   const placing = placementWish(wish, renter, clock.now(), left);
   const [fit, { considered, removed }] = await Promise.all([candidateOffers(db, placing), explainOffers(db, placing)]);

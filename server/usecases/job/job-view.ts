@@ -44,6 +44,7 @@ export function toJobView({ job, execution, provider, hold }: JobRow, now: Date)
     memory_gb: job.memoryGb,
     storage_gb: job.diskGb,
     image: job.image,
+    template: job.template,
     runtime: provider.runtime,
     duration_hours: job.hours,
     price_per_hour: formatMicros(job.rate),

@@ -45,10 +45,13 @@ export function placementWish(
   now: Date,
   nodeGpusLeft: number,
 ): PlacementWish {
-  const { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate } = wish;
+  const { providerId, gpuModel, minVramMb, gpuCount, cpuCores, memoryGb, diskGb, maxRate } = wish;
   const needsSandbox = renter?.via === "anonymous";
   const until = latestEnd(now, wish.hours);
-  return { providerId, gpuModel, gpuCount, cpuCores, memoryGb, diskGb, maxRate, needsSandbox, until, nodeGpusLeft };
+  return {
+    ...{ providerId, gpuModel, minVramMb, gpuCount, cpuCores, memoryGb, diskGb, maxRate },
+    ...{ needsSandbox, until, nodeGpusLeft },
+  };
 }
 
 /**
@@ -143,6 +146,8 @@ async function insertRental(deps: RentDeps, tx: Tx, renting: Renting, spot: Spot
       memoryGb,
       diskGb,
       image: wish.image,
+      template: wish.template,
+      minVramMb: wish.minVramMb,
       hours: wish.hours,
       rate: spot.rate,
       sealedEnv: deps.secrets.seal(JSON.stringify(wish.env)),

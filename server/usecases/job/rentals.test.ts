@@ -44,6 +44,8 @@ function wish(over: Partial<RentWish> = {}): RentWish {
     hours: 2,
     maxRate: null,
     image: "ubuntu:24.04",
+    template: null,
+    minVramMb: 0,
     env: {},
     sshPublicKeys: [KEY],
     ...over,

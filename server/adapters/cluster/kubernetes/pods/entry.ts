@@ -10,7 +10,9 @@ export const SSH_PORT = 2222;
 
 /**
  * For /bin/sh of Debian, Alpine and the like. Keys are copied, because sshd refuses files that others may read, and a
- * mounted Secret is a link. Sessions get the environment by `~/.ssh/environment`, which knows one line a variable.
+ * mounted Secret is a link. A root that is locked (`!`, as in some Alpine images) cannot log in with a key either where
+ * sshd runs without PAM: it is left without a password instead (`*`). Sessions get the environment by
+ * `~/.ssh/environment`, which knows one line a variable.
  */
 export const ENTRY_SCRIPT = `
 set -eu
@@ -32,6 +34,7 @@ for file in ${ENV_DIR}/*; do
 "*) continue ;; esac
   echo "\${file##*/}=$value" >>/root/.ssh/environment
 done
+[ ! -f /etc/shadow ] || sed -i 's/^root:!/root:*/' /etc/shadow
 grep -q '^sshd:' /etc/passwd || echo 'sshd:x:74:74:sshd:/run/sshd:/sbin/nologin' >>/etc/passwd
 exec "$sshd" -D -e -f /dev/null \\
   -o Port=${SSH_PORT} -o HostKey=/etc/ssh/berth_host_key -o PidFile=none -o UsePAM=no \\

@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Observed } from "../../../../../domain/execution/spec.ts";
+import { type ExecutionId, formatId } from "../../../../../domain/ids.ts";
+import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
+import { newHostKey } from "../../../system/host-key.ts";
+import { ENTRY_SCRIPT } from "./entry.ts";
+import { envSecret, namespace, type PodSpec, pod, service, sshSecret } from "./manifests.ts";
+import { namespaceOf, podName } from "./names.ts";
+import { PodObject, podState } from "./read.ts";
+
+const run = promisify(execFile);
+const TENANT = `0x${randomBytes(20).toString("hex")}`;
+const WITH_SSHD = "localhost/debian:12";
+const WITHOUT_SSHD = "localhost/busybox:1";
+const RULES = { labelPrefix: "berth-entry.test", tenantMaxGpus: 0, ownCidrs: [], runtimeClass: null };
+const hostKey = newHostKey();
+let kube: TestCluster;
+let keys: string;
+let publicKey: string;
+let node: string;
+const made: ExecutionId[] = [];
+
+/** Starts a workspace from the very manifests, with something done in its image before the entry script begins. */
+async function start(image: string, env: Record<string, string>, before = ""): Promise<{ name: string; port: number }> {
+  const id = formatId("exec", Date.now(), randomBytes(10));
+  made.push(id);
+  const spec: PodSpec = {
+    ...{ id, jobId: formatId("job", 1, randomBytes(10)), providerId: formatId("prov", 1, randomBytes(10)) },
+    ...{ kind: "rental", image, cpuCores: 1, memoryMb: 128, diskGb: 1, gpuUuids: [], env, sshPublicKeys: [publicKey] },
+    ...{ sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
+    ...{ tenant: TENANT, nodeName: node, host: "127.0.0.1" },
+  };
+  const at = { namespace: namespaceOf(TENANT) };
+  const door = await kube.core.createNamespacedService({ ...at, body: service(spec, RULES) });
+  const port = door.spec?.ports?.[0]?.nodePort ?? 0;
+  await kube.core.createNamespacedSecret({ ...at, body: sshSecret(spec, RULES) });
+  await kube.core.createNamespacedSecret({ ...at, body: envSecret(spec, RULES, port) });
+  const body = pod(spec, RULES);
+  const [workspace] = body.spec?.containers ?? [];
+  if (workspace) {
+    workspace.command = ["/bin/sh", "-c", `${before}\n${ENTRY_SCRIPT}`];
+    const some = { cpu: "100m", memory: "128Mi" }; // the test node has two cores, and others use them
+    workspace.resources = { requests: some, limits: some };
+  }
+  await kube.core.createNamespacedPod({ ...at, body });
+  return { name: podName(id), port };
+}
+
+async function seen(name: string, port: number, state: Observed["state"]): Promise<Observed> {
+  for (let tries = 0; tries < 600; tries++) {
+    const found = PodObject.parse(await kube.core.readNamespacedPod({ name, namespace: namespaceOf(TENANT) }));
+    const now = podState(found, { host: "127.0.0.1", port }, new Date());
+    if (now.state === state) return now;
+    if (now.state === "ended") throw new Error(`ended: ${now.cause} ${now.detail}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${name} never became ${state}`);
+}
+
+/** A ready pod may be a moment ahead of the node that forwards to it; a refused key is not waited for. */
+async function ssh(port: number, script: string): Promise<string> {
+  const known = join(keys, `known-${port}`);
+  await writeFile(known, `[127.0.0.1]:${port} ${hostKey.publicKey}\n`);
+  const options = [
+    "IdentitiesOnly=yes",
+    "BatchMode=yes",
+    "ConnectTimeout=3",
+    `UserKnownHostsFile=${known}`,
+    "StrictHostKeyChecking=yes",
+  ];
+  const where = ["-i", join(keys, "key"), "-p", String(port), ...options.flatMap((option) => ["-o", option])];
+  for (let tries = 1; ; tries++) {
+    try {
+      return (await run("ssh", [...where, "root@127.0.0.1", script])).stdout;
+    } catch (error) {
+      if (tries === 20 || !/Connection (refused|timed out|reset)/.test(String(error))) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cluster", () => {
+  beforeAll(async () => {
+    keys = await mkdtemp(join(tmpdir(), "berth-entry-"));
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, "key")]);
+    publicKey = (await readFile(join(keys, "key.pub"), "utf8")).trim();
+    kube = testCluster();
+    const { items } = await kube.core.listNode();
+    node = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
+    await kube.core.createNamespace({ body: namespace(TENANT, RULES) });
+    for (let tries = 0; tries < 100; tries++) {
+      const at = { name: "default", namespace: namespaceOf(TENANT) };
+      if (await kube.core.readNamespacedServiceAccount(at).catch(() => null)) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }, 60_000);
+  afterEach(async () => {
+    for (const id of made.splice(0)) {
+      const at = { name: podName(id), namespace: namespaceOf(TENANT) };
+      await kube.core.deleteNamespacedPod({ ...at, gracePeriodSeconds: 1 });
+      await kube.core.deleteNamespacedService(at);
+    }
+  }, 60_000);
+  afterAll(async () => {
+    await kube.core.deleteNamespace({ name: namespaceOf(TENANT) }).catch(() => {});
+    await kube.close();
+    await rm(keys, { recursive: true, force: true });
+  }, 60_000);
+
+  test("an image with sshd becomes a shell, with the variables of its template in every session", async () => {
+    const PATH = "/opt/conda/bin:/usr/bin:/bin";
+    const { name, port } = await start(WITH_SSHD, { PATH, HF_HOME: "/models here" });
+    await seen(name, port, "ready");
+    expect(await ssh(port, 'echo "$PATH|$HF_HOME"')).toBe(`${PATH}|/models here\n`);
+  }, 90_000);
+
+  test("an image whose root is locked for passwords still takes keys", async () => {
+    const { name, port } = await start(WITH_SSHD, {}, "sed -i 's/^root:[^:]*:/root:!:/' /etc/shadow");
+    await seen(name, port, "ready");
+    expect(await ssh(port, "id -u; grep -c '^root:[*]:' /etc/shadow; stat -c %a /etc/shadow")).toBe("0\n1\n640\n");
+  }, 90_000);
+
+  test("an image without sshd ends as unfit, and its end says what to do", async () => {
+    const { name, port } = await start(WITHOUT_SSHD, {});
+    expect(await seen(name, port, "ended")).toMatchObject({
+      cause: "unfit-image",
+      exitCode: 64,
+      detail: "The image has no sshd: install openssh-server (Debian, Ubuntu) or openssh (Alpine) in it.",
+    });
+  }, 90_000);
+});
