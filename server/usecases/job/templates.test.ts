@@ -6,9 +6,11 @@ import { gpus, offers } from "../../../drizzle/schema/provider.ts";
 import { templates } from "../../../drizzle/schema/template.ts";
 import { RentalBody } from "../../../protocol/operations/job.ts";
 import { TemplateView } from "../../../protocol/views.ts";
+import { loadExecution } from "../../repos/executions.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
+import { placeAgain } from "../execution/place-again.ts";
 import { estimateRental } from "./estimate-rental.ts";
 import { listTemplates } from "./list-templates.ts";
 import { submitRental } from "./submit-rental.ts";
@@ -104,6 +106,25 @@ test("where no GPU has the VRAM, the refusal says so", async () => {
     code: "no-capacity",
   });
   expect(await world.db.select().from(executions)).toEqual([]);
+});
+
+test("a job that is placed again keeps away from what its template cannot run on", async () => {
+  const enough = await machine(24_564, 100_000n);
+  await machine(16_376, 1_000n);
+  const renter = await world.customer(1);
+  world.deps.cluster.onApply = { state: "starting" };
+  const { id } = await submitRental(world.deps, renter, wish({ template: "vllm" }), null);
+  await world.settleRings();
+  world.deps.cluster.onApply = { state: "ready", endpoint: { host: "127.0.0.1", port: 30_022, user: "root" } };
+  const [job] = await world.db.select().from(jobs);
+  const row = job && (await loadExecution(world.db, job.executionId));
+  if (!row) throw new Error("nothing was rented");
+  expect(await placeAgain(world.deps, row, world.deps.clock.now())).toBe(false);
+  const second = await machine(24_564, 100_000n);
+  expect(await placeAgain(world.deps, row, world.deps.clock.now())).toBe(true);
+  const providers = (await world.db.select().from(executions)).map(({ providerId }) => providerId);
+  expect(providers.sort()).toEqual([enough, second].sort());
+  expect(row.job.id).toBe(id);
 });
 
 test("a template that is unknown or retired is refused by the field's name, in estimates too; jobs keep theirs", async () => {
