@@ -1,9 +1,17 @@
-// Four kinds of tests: pure ones, the repository's own scripts, everything that stands on a real PostgreSQL, and whole
-// stacks of built processes that are killed.
+// Five kinds of tests: pure ones, the repository's own scripts, everything that stands on a real PostgreSQL, what needs a
+// real Kubernetes as well, and whole stacks of built processes that are killed.
 import { defineConfig } from "vitest/config";
 
 const TESTS = "**/*.test.{ts,tsx}";
 const FAULTS = `scripts/faults/${TESTS}`;
+/** What shares the one node of a real Kubernetes: two cores, so one file at a time. */
+const KUBERNETES = [
+  `server/adapters/cluster/kubernetes/${TESTS}`,
+  "server/usecases/execution/pods.test.ts",
+  "server/usecases/node/nodes.test.ts",
+  "worker/watchers.test.ts",
+  `deploy/${TESTS}`,
+];
 
 export default defineConfig({
   test: {
@@ -35,10 +43,22 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["server", "web", "worker", "drizzle", "deploy"].map((folder) => `${folder}/${TESTS}`),
+          include: ["server", "web", "worker", "drizzle"].map((folder) => `${folder}/${TESTS}`),
+          exclude: [...KUBERNETES, "node_modules/**"],
           globalSetup: ["./server/testing/global-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "kubernetes",
+          include: KUBERNETES,
+          globalSetup: ["./server/testing/global-setup.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -21,6 +21,7 @@ const CHECKS: readonly Check[] = [
   ["import rules", () => script("deps")],
   ["unit tests", (report) => vitest(report, "unit", "scripts")],
   ["integration tests", (report) => vitest(report, "integration")],
+  ["tests on a real Kubernetes", (report) => vitest(report, "kubernetes")],
   ["build", () => script("build")],
   ["fault tests", (report) => vitest(report, "faults")],
   ["end-to-end tests", endToEnd],

@@ -64,7 +64,7 @@ async function tenant(): Promise<Principal> {
 
 /** Reconciles as rings would, until the job is there. */
 async function until(renter: Principal, jobId: JobId, status: string) {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 900; tries++) {
     const job = await getJob(deps, renter, jobId);
     if (job.status === status) return job;
     if (["stopped", "expired", "failed", "cancelled"].includes(job.status))
@@ -109,14 +109,14 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
       await tx.insert(providerNodes).values({ providerId: provider, nodeName: node, ready: true, seenAt: new Date() });
       await recomputeOffers(tx, provider);
     });
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
     for (const account of tenants) await kube.core.deleteNamespace({ name: namespaceOf(account) }).catch(() => {});
     await kube.close();
     await rm(keys, { recursive: true, force: true });
     await world[Symbol.asyncDispose]();
-  }, 60_000);
+  }, 120_000);
 
   test("is a shell under the host key that was shown before, and leaves nothing behind but its bill", async () => {
     const renter = await tenant();
@@ -144,7 +144,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     await until(renter, jobId, "stopped");
     await gone(executionId);
     await expectSound(world.db);
-  }, 90_000);
+  }, 180_000);
 
   test("beyond the account's limit is refused before anything is made, and says what would help", async () => {
     const renter = await tenant();
@@ -164,7 +164,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     const job = await until(renter, jobId, "failed");
     expect(job.reason?.code).toMatch(/^(gone-from-provider|killed)$/);
     await expectSound(world.db);
-  }, 90_000);
+  }, 180_000);
 
   test("that no row knows is swept away", async () => {
     const renter = await tenant();
@@ -185,5 +185,5 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     expect((await sweepOrphans(deps)).orphans).toBe(1);
     await gone(orphan);
     expect((await sweepOrphans(deps)).orphans).toBe(0);
-  }, 90_000);
+  }, 180_000);
 });

@@ -51,7 +51,7 @@ function spec(given: Partial<ExecutionSpec> = {}): ExecutionSpec {
 const where = (tenant = TENANT) => ({ tenant, nodeName: node, host: "127.0.0.1" });
 
 async function until(id: ExecutionId, state: Observed["state"]): Promise<Observed> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 900; tries++) {
     const seen = await cluster.observe(id);
     if (seen.state === state) return seen;
     if (seen.state === "ended" && state !== "absent") throw new Error(`ended: ${seen.cause} ${seen.detail}`);
@@ -90,20 +90,20 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
       clock: { now: () => new Date() },
       log,
     });
-  }, 60_000);
+  }, 120_000);
   // The test node has two cores: what a test leaves would keep the next one away.
   afterEach(async () => {
     for (const id of made.splice(0)) {
       await cluster.remove(id);
       await until(id, "absent");
     }
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     for (const tenant of [TENANT, OTHER])
       await kube.core.deleteNamespace({ name: namespaceOf(tenant) }).catch(() => {});
     await kube.close();
     await rm(keys, { recursive: true, force: true });
-  }, 60_000);
+  }, 120_000);
 
   test("what is applied, twice too, becomes a shell under the broker's own host key, and is taken back whole", async () => {
     const wanted = spec();
@@ -129,7 +129,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
       kube.core.listNamespacedSecret({ namespace, labelSelector: "app.kubernetes.io/managed-by=berth" }),
     ]);
     expect(left.map(({ items }) => items.length)).toEqual([0, 0, 0]);
-  }, 90_000);
+  }, 180_000);
 
   test("a shell has no token of the cluster, no right beyond sshd's, and sees no host", async () => {
     const wanted = spec({ gpuUuids: [] });
@@ -142,7 +142,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
     expect(await ssh(port, "unshare -m true 2>&1 || true")).toMatch(/not permitted/i);
     expect(await ssh(port, "grep CapEff /proc/self/status")).not.toContain("ffffffff");
     expect(await ssh(port, "grep NoNewPrivs /proc/self/status")).toContain("1");
-  }, 90_000);
+  }, 180_000);
 
   test("an account beyond its limit is refused with the reason, until that is removed", async () => {
     const wanted = spec({ gpuUuids: ["a", "b", "c"] });
@@ -160,13 +160,13 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
   test("an image that nobody has ends with that reason", async () => {
     const wanted = spec({ image: "localhost/Nobody:Named:This", gpuUuids: [] });
     await cluster.apply(wanted, where());
-    for (let tries = 0; tries < 300; tries++) {
+    for (let tries = 0; tries < 900; tries++) {
       const seen = await cluster.observe(wanted.id);
       if (seen.state === "ended") return expect(seen.cause).toBe("image-not-found");
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     expect.unreachable();
-  }, 90_000);
+  }, 180_000);
 
   test("a watch rings for what changes", async () => {
     const stop = new AbortController();
@@ -179,5 +179,5 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
     expect(rung).toContain(wanted.id);
     await kube.core.deleteNamespacedPod({ name: podName(wanted.id), namespace: namespaceOf(TENANT) });
     await until(wanted.id, "absent");
-  }, 90_000);
+  }, 180_000);
 });
