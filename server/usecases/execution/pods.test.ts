@@ -1,10 +1,5 @@
 // A rental on a node of a real Kubernetes, by the very use cases that every rental takes.
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Principal } from "../../../domain/account/principal.ts";
@@ -18,6 +13,7 @@ import type { Deps } from "../../deps.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../testing/kubernetes.ts";
 import { expectSound } from "../../testing/sound.ts";
+import { type SshClient, sshClient } from "../../testing/ssh.ts";
 import { GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
 import { getJob } from "../job/get-job.ts";
 import { rentGpu } from "../job/rent-gpu.ts";
@@ -25,14 +21,12 @@ import { stopJob } from "../job/stop-job.ts";
 import { reconcileExecution } from "./reconcile-execution.ts";
 import { sweepOrphans } from "./sweep-executions.ts";
 
-const run = promisify(execFile);
 /** Of this run alone: a sweep takes away whatever carries its prefix and no row of its own knows. */
 const PREFIX = `${randomBytes(4).toString("hex")}.berth.test`;
 let world: World;
 let deps: Deps;
 let kube: TestCluster;
-let keys: string;
-let publicKey: string;
+let client: SshClient;
 let node: string;
 let provider: ProviderId;
 const tenants: string[] = [];
@@ -47,7 +41,7 @@ function wish(over: Partial<RentWish> = {}): RentWish {
       template: null,
       minVramMb: 0,
       env: { GREETING: "ahoy" },
-      sshPublicKeys: [publicKey],
+      sshPublicKeys: [client.publicKey],
     },
     ...over,
   };
@@ -89,9 +83,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
   beforeAll(async () => {
     world = await openWorld();
     kube = testCluster();
-    keys = await mkdtemp(join(tmpdir(), "berth-rental-"));
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, "key")]);
-    publicKey = (await readFile(join(keys, "key.pub"), "utf8")).trim();
+    client = await sshClient();
     node = (await kube.core.listNode()).items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
     const clock = { now: () => new Date() };
     deps = {
@@ -114,7 +106,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
     for (const account of tenants) await kube.core.deleteNamespace({ name: namespaceOf(account) }).catch(() => {});
     await kube.close();
-    await rm(keys, { recursive: true, force: true });
+    await client.close();
     await world[Symbol.asyncDispose]();
   }, 120_000);
 
@@ -126,13 +118,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     if (!job.ssh) throw new Error("no SSH line");
     expect(job.ssh.host).toBe("127.0.0.1");
     if (shown) expect(job.ssh.host_key).toBe(shown);
-    const known = join(keys, "known_hosts");
-    await writeFile(known, `[127.0.0.1]:${job.ssh.port} ${job.ssh.host_key}\n`);
-    const options = ["IdentitiesOnly=yes", "BatchMode=yes", `UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes"];
-    const { stdout } = await run("ssh", [
-      ...["-i", join(keys, "key"), "-p", String(job.ssh.port), ...options.flatMap((option) => ["-o", option])],
-      ...[`${job.ssh.user}@127.0.0.1`, "echo $GREETING from $BERTH_JOB_ID"],
-    ]);
+    const stdout = await client.ssh(job.ssh.port, job.ssh.host_key, "echo $GREETING from $BERTH_JOB_ID");
     expect(stdout).toBe(`ahoy from ${jobId}\n`);
     const pod = await kube.core.readNamespacedPod({
       name: podName(executionId),
@@ -177,7 +163,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     await deps.pods?.apply(
       {
         ...{ id: orphan, jobId, providerId: provider, kind: "rental", image: "localhost/debian:12" },
-        ...{ cpuCores: 1, memoryMb: 256, diskGb: 1, gpuUuids: [], env: {}, sshPublicKeys: [publicKey] },
+        ...{ cpuCores: 1, memoryMb: 256, diskGb: 1, gpuUuids: [], env: {}, sshPublicKeys: [client.publicKey] },
         ...{ sshHostKey: "none", deadline: new Date().toISOString() },
       },
       { tenant: renter.account, nodeName: node, host: "127.0.0.1" },

@@ -1,28 +1,22 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Observed } from "../../../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId } from "../../../../../domain/ids.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
+import { type SshClient, sshClient } from "../../../../testing/ssh.ts";
 import { newHostKey } from "../../../system/host-key.ts";
 import { ENTRY_SCRIPT } from "./entry.ts";
 import { envSecret, namespace, type PodSpec, pod, service, sshSecret } from "./manifests.ts";
 import { namespaceOf, podName } from "./names.ts";
 import { PodObject, podState } from "./read.ts";
 
-const run = promisify(execFile);
 const TENANT = `0x${randomBytes(20).toString("hex")}`;
 const WITH_SSHD = "localhost/debian:12";
 const WITHOUT_SSHD = "localhost/busybox:1";
 const RULES = { labelPrefix: "berth-entry.test", tenantMaxGpus: 0, ownCidrs: [], runtimeClass: null };
 const hostKey = newHostKey();
 let kube: TestCluster;
-let keys: string;
-let publicKey: string;
+let client: SshClient;
 let node: string;
 const made: ExecutionId[] = [];
 
@@ -32,7 +26,16 @@ async function start(image: string, env: Record<string, string>, before = ""): P
   made.push(id);
   const spec: PodSpec = {
     ...{ id, jobId: formatId("job", 1, randomBytes(10)), providerId: formatId("prov", 1, randomBytes(10)) },
-    ...{ kind: "rental", image, cpuCores: 1, memoryMb: 128, diskGb: 1, gpuUuids: [], env, sshPublicKeys: [publicKey] },
+    ...{
+      kind: "rental",
+      image,
+      cpuCores: 1,
+      memoryMb: 128,
+      diskGb: 1,
+      gpuUuids: [],
+      env,
+      sshPublicKeys: [client.publicKey],
+    },
     ...{ sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
     ...{ tenant: TENANT, nodeName: node, host: "127.0.0.1" },
   };
@@ -63,33 +66,11 @@ async function seen(name: string, port: number, state: Observed["state"]): Promi
   throw new Error(`${name} never became ${state}`);
 }
 
-/** A ready pod may be a moment ahead of the node that forwards to it; a refused key is not waited for. */
-async function ssh(port: number, script: string): Promise<string> {
-  const known = join(keys, `known-${port}`);
-  await writeFile(known, `[127.0.0.1]:${port} ${hostKey.publicKey}\n`);
-  const options = [
-    "IdentitiesOnly=yes",
-    "BatchMode=yes",
-    "ConnectTimeout=3",
-    `UserKnownHostsFile=${known}`,
-    "StrictHostKeyChecking=yes",
-  ];
-  const where = ["-i", join(keys, "key"), "-p", String(port), ...options.flatMap((option) => ["-o", option])];
-  for (let tries = 1; ; tries++) {
-    try {
-      return (await run("ssh", [...where, "root@127.0.0.1", script])).stdout;
-    } catch (error) {
-      if (tries === 20 || !/Connection (refused|timed out|reset)/.test(String(error))) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
-}
+const ssh = (port: number, script: string) => client.ssh(port, hostKey.publicKey, script);
 
 describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cluster", () => {
   beforeAll(async () => {
-    keys = await mkdtemp(join(tmpdir(), "berth-entry-"));
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, "key")]);
-    publicKey = (await readFile(join(keys, "key.pub"), "utf8")).trim();
+    client = await sshClient();
     kube = testCluster();
     const { items } = await kube.core.listNode();
     node = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
@@ -110,7 +91,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cl
   afterAll(async () => {
     await kube.core.deleteNamespace({ name: namespaceOf(TENANT) }).catch(() => {});
     await kube.close();
-    await rm(keys, { recursive: true, force: true });
+    await client.close();
   }, 60_000);
 
   test("an image with sshd becomes a shell, with the variables of its template in every session", async () => {

@@ -1,19 +1,14 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { ExecutionSpec, Observed } from "../../../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId } from "../../../../../domain/ids.ts";
 import type { WatchedCluster } from "../../../../deps.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
+import { type SshClient, sshClient } from "../../../../testing/ssh.ts";
 import { newHostKey } from "../../../system/host-key.ts";
 import { kubernetesCluster } from "./kubernetes-cluster.ts";
 import { namespaceOf, podName } from "./names.ts";
 
-const run = promisify(execFile);
 const TENANT = `0x${randomBytes(20).toString("hex")}`;
 const OTHER = `0x${randomBytes(20).toString("hex")}`;
 /** Of this run alone: a sweep takes away whatever carries its prefix and no row of its own knows. */
@@ -21,8 +16,7 @@ const PREFIX = `${randomBytes(4).toString("hex")}.berth.test`;
 const IMAGE = "localhost/debian:12";
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const hostKey = newHostKey();
-let keys: string;
-let publicKey: string;
+let client: SshClient;
 let cluster: WatchedCluster;
 let kube: TestCluster;
 let node: string;
@@ -42,7 +36,7 @@ function spec(given: Partial<ExecutionSpec> = {}): ExecutionSpec {
     diskGb: 1,
     gpuUuids: ["GPU-a"],
     env: { HELLO: "wor ld", BERTH_JOB_ID: "forged", LD_PRELOAD: "/evil.so" },
-    sshPublicKeys: [publicKey],
+    sshPublicKeys: [client.publicKey],
     sshHostKey: hostKey.privateKey,
     deadline: new Date(Date.now() + 3_600_000).toISOString(),
     ...given,
@@ -60,24 +54,11 @@ async function until(id: ExecutionId, state: Observed["state"]): Promise<Observe
   throw new Error(`${id} never became ${state}`);
 }
 
-async function ssh(port: number, script: string): Promise<string> {
-  const known = join(keys, `known-${port}`);
-  await writeFile(known, `[127.0.0.1]:${port} ${hostKey.publicKey}\n`);
-  const options = ["IdentitiesOnly=yes", "BatchMode=yes", `UserKnownHostsFile=${known}`, "StrictHostKeyChecking=yes"];
-  const { stdout } = await run("ssh", [
-    ...["-i", join(keys, "key"), "-p", String(port)],
-    ...options.flatMap((option) => ["-o", option]),
-    "root@127.0.0.1",
-    script,
-  ]);
-  return stdout;
-}
+const ssh = (port: number, script: string) => client.ssh(port, hostKey.publicKey, script);
 
 describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", () => {
   beforeAll(async () => {
-    keys = await mkdtemp(join(tmpdir(), "berth-pods-"));
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(keys, "key")]);
-    publicKey = (await readFile(join(keys, "key.pub"), "utf8")).trim();
+    client = await sshClient();
     kube = testCluster();
     const { items } = await kube.core.listNode();
     node = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
@@ -102,7 +83,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
     for (const tenant of [TENANT, OTHER])
       await kube.core.deleteNamespace({ name: namespaceOf(tenant) }).catch(() => {});
     await kube.close();
-    await rm(keys, { recursive: true, force: true });
+    await client.close();
   }, 120_000);
 
   test("what is applied, twice too, becomes a shell under the broker's own host key, and is taken back whole", async () => {
