@@ -1,5 +1,6 @@
 // The agent as one file on a machine that has Node and nothing else.
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -101,10 +102,12 @@ test("alone it enrols, serves, tells its status and rehearses its installation",
     expect(readdirSync(bare)).not.toContain("image");
 
     const child = execFile(process.execPath, [script, "start", ...place], { cwd: bare });
+    const ended = once(child, "exit");
     try {
       await expect.poll(() => agent("status", ...place).then(({ code }) => code), { timeout: 20_000 }).toBe(0);
     } finally {
       child.kill("SIGTERM");
+      await ended; // it writes its status until the last, and the folder is about to go
     }
     expect(broker.beats.length).toBeGreaterThan(0);
   } finally {

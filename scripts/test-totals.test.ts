@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { playwrightTotal, plus, sayTotal, vitestSkipped, vitestTotal } from "./test-totals.ts";
+import { playwrightTotal, plus, sayTotal, vitestFailed, vitestSkipped, vitestTotal } from "./test-totals.ts";
 
 const vitestReport = { numPassedTests: 5, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [] };
 
@@ -9,20 +9,24 @@ test("the last line is the plain total", () => {
 });
 
 test("a test file that does not load is a failure, although no test of it ran", () => {
-  const unloaded = { status: "failed", assertionResults: [] };
+  const unloaded = { name: "a.test.ts", status: "failed", assertionResults: [] };
   expect(vitestTotal(vitestReport)).toEqual({ passed: 5, failed: 1, skipped: 3 });
   expect(vitestTotal({ ...vitestReport, testResults: [unloaded] }).failed).toBe(2);
 });
 
-test("what was not run is known by name", () => {
+test("what was not run and what failed is known by name", () => {
   const assertionResults = [
     { fullName: "a law that holds", status: "passed" },
     { fullName: "a law that does not", status: "failed" },
     { fullName: "a law of a cluster that is not there", status: "skipped" },
   ];
-  expect(vitestSkipped({ ...vitestReport, testResults: [{ status: "passed", assertionResults }] })).toEqual([
-    "a law of a cluster that is not there",
-  ]);
+  const unhooked = { name: "b.test.ts", status: "failed", assertionResults: assertionResults.slice(0, 1) };
+  const report = {
+    ...vitestReport,
+    testResults: [{ name: "a.test.ts", status: "failed", assertionResults }, unhooked],
+  };
+  expect(vitestSkipped(report)).toEqual(["a law of a cluster that is not there"]);
+  expect(vitestFailed(report)).toEqual(["a law that does not", "b.test.ts"]);
 });
 
 test("a flaky test failed, and so did a stack that never started", () => {

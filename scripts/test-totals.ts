@@ -24,6 +24,7 @@ const VitestReport = z.object({
   numTodoTests: z.number(),
   testResults: z.array(
     z.object({
+      name: z.string(),
       status: z.string(),
       assertionResults: z.array(z.looseObject({ fullName: z.string(), status: z.string() })),
     }),
@@ -39,6 +40,14 @@ export function vitestTotal(report: unknown): Total {
     failed: read.numFailedTests + unloaded.length,
     skipped: read.numPendingTests + read.numTodoTests,
   };
+}
+
+/** What failed, by name: a file stands for itself where it could not be loaded or its hooks threw. */
+export function vitestFailed(report: unknown): string[] {
+  return VitestReport.parse(report).testResults.flatMap((file) => {
+    const tests = file.assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName);
+    return tests.length === 0 && file.status === "failed" ? [file.name] : tests;
+  });
 }
 
 /** What was not run, by name: nobody should have to find out. */

@@ -7,7 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CHROMIUM_MISSING, findChromium } from "./chromium.ts";
 import { freePort } from "./embedded-postgres.ts";
-import { NONE, playwrightTotal, plus, sayTotal, type Total, vitestSkipped, vitestTotal } from "./test-totals.ts";
+import {
+  NONE,
+  playwrightTotal,
+  plus,
+  sayTotal,
+  type Total,
+  vitestFailed,
+  vitestSkipped,
+  vitestTotal,
+} from "./test-totals.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PASSED: Total = { ...NONE, passed: 1 };
@@ -47,9 +56,11 @@ async function vitest(report: string, ...projects: string[]): Promise<Total> {
   const which = projects.flatMap((project) => ["--project", project]);
   const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
   const code = await run(join(ROOT, "node_modules/.bin/vitest"), ["run", ...which, ...reporters]);
-  if (existsSync(report))
-    for (const title of vitestSkipped(JSON.parse(await readFile(report, "utf8"))))
-      process.stdout.write(`SKIPPED: ${title}\n`);
+  if (existsSync(report)) {
+    const said: unknown = JSON.parse(await readFile(report, "utf8"));
+    for (const title of vitestSkipped(said)) process.stdout.write(`SKIPPED: ${title}\n`);
+    failures.push(...vitestFailed(said));
+  }
   return judged(code, await reported(report, vitestTotal));
 }
 
@@ -108,6 +119,8 @@ installWhatIsMissing(); // the agent's tests want the sandbox and ssh, the last 
 const reports = await mkdtemp(join(tmpdir(), "berth-reports-"));
 let total = NONE;
 const failed: string[] = [];
+/** Said once more at the end, because the place where a test failed is far above by then. */
+const failures: string[] = [];
 for (const [index, [name, check]] of CHECKS.entries()) {
   process.stdout.write(`\n== ${name}\n`);
   const result = await check(join(reports, `${index}.json`));
@@ -116,5 +129,6 @@ for (const [index, [name, check]] of CHECKS.entries()) {
 }
 await rm(reports, { recursive: true, force: true });
 if (failed.length > 0) process.stdout.write(`\nFailed: ${failed.join(", ")}\n`);
+for (const title of failures) process.stdout.write(`FAILED: ${title}\n`);
 process.stdout.write(`${sayTotal(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
