@@ -1,6 +1,6 @@
 // What a process id means right now: alive or not, what it runs, and how to end it for certain.
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
@@ -25,7 +25,8 @@ function isZombie(pid: number): boolean {
   if (process.platform !== "linux") return false;
   try {
     const raw = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return raw.slice(raw.lastIndexOf(")") + 2).startsWith("Z");
+    // Its first thread may have ended while others still hold its sockets and files.
+    return raw.slice(raw.lastIndexOf(")") + 2).startsWith("Z") && readdirSync(`/proc/${pid}/task`).length <= 1;
   } catch {
     return true;
   }
