@@ -1,6 +1,6 @@
 // An execution as the agent keeps it: the domain's shape, checked wherever it comes in from wire or disk.
 import { z } from "zod";
-import type { ExecutionSpec } from "../domain/execution/spec.ts";
+import type { AgentSpec } from "../domain/execution/spec.ts";
 import { type Id, type IdPrefix, isId } from "../domain/ids.ts";
 import type { HeartbeatAnswer } from "../protocol/agent.ts";
 
@@ -24,7 +24,7 @@ export const SpecShape = z.strictObject({
 });
 
 /** The wire's words to the domain's. Throws where an id is none. */
-export function toSpec(wire: HeartbeatAnswer["executions"][number]): ExecutionSpec {
+export function toSpec(wire: HeartbeatAnswer["executions"][number]): AgentSpec {
   return SpecShape.parse({
     id: wire.id,
     jobId: wire.job_id,

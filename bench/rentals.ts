@@ -25,6 +25,8 @@ const WISH: RentWish = {
   image: "berth/bench",
   template: null,
   minVramMb: 0,
+  command: null,
+  httpPort: null,
   env: {},
   sshPublicKeys: [],
 };

@@ -126,7 +126,12 @@ describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (ne
       ...{ id: formatId("exec", Date.now(), randomBytes(10)), jobId: formatId("job", Date.now(), randomBytes(10)) },
       ...{ providerId: formatId("prov", 1, randomBytes(10)), kind: "rental" as const, image: "localhost/debian:12" },
       ...{ cpuCores: 0.1, memoryMb: 64, diskGb: 1, gpuUuids, env: {}, sshPublicKeys: ["ssh-ed25519 AAAA"] },
-      ...{ sshHostKey: newHostKey().privateKey, deadline: new Date(Date.now() + 3_600_000).toISOString() },
+      ...{
+        command: null,
+        registryLogin: null,
+        sshHostKey: newHostKey().privateKey,
+        deadline: new Date(Date.now() + 3_600_000).toISOString(),
+      },
     });
     const [fits, tooMuch] = [spec([]), spec(["a", "b", "c"])];
     const stop = new AbortController();

@@ -1,6 +1,6 @@
 // Ids: a prefix that says what the thing is, and 26 lower-case base-32 characters that sort by time.
 
-export const ID_PREFIXES = ["prov", "gpu", "job", "exec", "hold", "key", "post", "mnt", "srch"] as const;
+export const ID_PREFIXES = ["prov", "gpu", "job", "exec", "hold", "key", "post", "mnt", "srch", "reg"] as const;
 export type IdPrefix = (typeof ID_PREFIXES)[number];
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 export type ProviderId = Id<"prov">;
@@ -12,6 +12,7 @@ export type KeyId = Id<"key">;
 export type PostingId = Id<"post">;
 export type MaintenanceId = Id<"mnt">;
 export type SavedSearchId = Id<"srch">;
+export type RegistryLoginId = Id<"reg">;
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford's base 32, lower case
 const BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;

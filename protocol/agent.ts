@@ -145,6 +145,17 @@ export const AgentDrain = z.strictObject({
   draining: z.boolean(),
 });
 
+/**
+ * The next part of what an execution wrote. Offsets count characters (UTF-16 units) since its start; a part that begins
+ * after the end that the broker knows says that something between was lost, one that begins before it is cut.
+ */
+export const LogReport = z.strictObject({
+  seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+  offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  text: z.string().max(65_536).regex(STORABLE),
+});
+export type LogReport = z.infer<typeof LogReport>;
+
 /** What should run here now, all of it. What is not in `executions` is to be stopped and forgotten. */
 export const HeartbeatAnswer = z.strictObject({
   now: timestamp,

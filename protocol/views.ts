@@ -355,6 +355,12 @@ export const JobView = z.strictObject({
   ssh: SshView.nullable(),
   /** SHA256 fingerprint of the SSH host key, known before the first login */
   host_key_fingerprint: z.string(),
+  /** runs beside SSH, as the template said; null for nothing */
+  command: z.array(z.string()).nullable(),
+  /** a port of it that serves HTTP to its owner: POST /jobs/:id/port gives a link; null for none */
+  http_port: z.int().nullable(),
+  /** whether this broker can show a terminal in it now */
+  terminal: z.boolean(),
 });
 export type JobView = z.infer<typeof JobView>;
 
@@ -369,10 +375,33 @@ export const TemplateView = z.strictObject({
   /** defaults; the rental's own variables win */
   env: z.record(z.string(), z.string()),
   /** of each GPU; 0: no GPU is needed */
+  /** runs beside SSH; null for nothing */
+  command: z.array(z.string()).nullable(),
+  /** where that serves HTTP; null for nothing */
+  http_port: z.int().nullable(),
   min_vram_mb: count,
   min_disk_gb: count,
 });
 export type TemplateView = z.infer<typeof TemplateView>;
+
+export const LogsView = z.strictObject({
+  /** whole lines but for the last, which may still grow */
+  logs: z.string(),
+  /** more was written before this and is not shown, or not kept any more */
+  truncated: z.boolean(),
+});
+export type LogsView = z.infer<typeof LogsView>;
+
+export const PortLinkView = z.strictObject({ url: z.string(), expires_at: Time });
+export type PortLinkView = z.infer<typeof PortLinkView>;
+
+export const RegistryLoginView = z.strictObject({
+  id: z.string(),
+  registry: z.string(),
+  username: z.string(),
+  created_at: Time,
+});
+export type RegistryLoginView = z.infer<typeof RegistryLoginView>;
 
 export const JobsView = z.strictObject({ jobs: z.array(JobView), count, next_cursor: cursor });
 

@@ -1,6 +1,7 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
+import type { Duplex, Readable, Writable } from "node:stream";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { ExecutionSpec, Observed, Placement } from "../domain/execution/spec.ts";
+import type { Endpoint, ExecutionSpec, Observed, Placement } from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
 import type { Marks } from "../domain/node/marks.ts";
 import type { JoinRequest, SeenNode } from "../domain/node/seen.ts";
@@ -45,6 +46,75 @@ export interface Cluster {
 export interface WatchedCluster extends Cluster {
   /** Rings for executions that changed until the signal fires; an optimisation of the sweep, and it never throws. */
   watch(ring: (id: ExecutionId) => void, signal: AbortSignal): Promise<void>;
+  /** The end of what it wrote, at most `LOG_TAIL_BYTES`; "" where there is nothing to read any more. */
+  lastWords(id: ExecutionId): Promise<string>;
+}
+
+/** All that is needed to reach into one running execution. */
+export interface Whereabouts {
+  readonly id: ExecutionId;
+  /** the account it runs for */
+  readonly tenant: string;
+  /** where its SSH answers; null before it runs */
+  readonly endpoint: Endpoint | null;
+  /** its SSH host key, as one line of known_hosts has it behind the host */
+  readonly hostKey: string;
+  /** the broker's own key to it (OpenSSH private key PEM); null where it was rented without one */
+  readonly doorKey: string | null;
+}
+
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+export interface ExecOptions {
+  /** null: plain pipes, stdout and stderr apart */
+  readonly terminal: TerminalSize | null;
+  readonly signal: AbortSignal;
+}
+
+/** How a command ended: its exit code, or the signal that ended it, such as SIGKILL; both null where nobody knows. */
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A command that runs inside an execution. */
+export interface Session {
+  /** bytes for its stdin; ending it is its end of file */
+  readonly input: Writable;
+  /** its stdout; in a terminal all it says */
+  readonly output: Readable;
+  /** its stderr; empty in a terminal */
+  readonly errors: Readable;
+  resize(size: TerminalSize): void;
+  /** Resolves after all output was handed on, also when the connection broke. It never rejects. */
+  readonly exit: Promise<ExitStatus>;
+  /** Hangs up: what still runs is told so, and `exit` resolves. */
+  close(): void;
+}
+
+export interface LogOptions {
+  /** how many lines of the past; null for all that is kept */
+  readonly tailLines: number | null;
+  /** go on with what comes, until the execution ends or the signal fires */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reaching into what runs: logs, commands, ports. A port of its own, because the web needs this and nothing else of a
+ * cluster, and the worker everything else. All of it throws AppError `conflict` where the execution does not run (any
+ * more) and `unavailable` where it cannot be reached now.
+ */
+export interface Inside {
+  /** What it wrote, oldest first, in parts of any size. */
+  logs(at: Whereabouts, options: LogOptions): AsyncIterable<string>;
+  /** Runs a command: program and arguments, as they are. */
+  exec(at: Whereabouts, command: readonly string[], options: ExecOptions): Promise<Session>;
+  /** A connection to a TCP port on its own loopback. @throws AppError `conflict` where nothing listens there */
+  connect(at: Whereabouts, port: number, signal: AbortSignal): Promise<Duplex>;
 }
 
 /** What a machine is told beside its token. */
@@ -138,6 +208,8 @@ export interface Settings {
   readonly workspaceRegistry: string;
   /** messages on the streams of the seed count without a signature */
   readonly allowUnsignedStreams: boolean;
+  /** ports of jobs are served at `<job>.apps.<domain>`, in a demo at `<job>.localhost`; null: they are off */
+  readonly appsDomain: string | null;
   /** WalletConnect is offered only where there is one */
   readonly walletConnectProjectId: string | null;
 }
@@ -151,6 +223,8 @@ export interface Deps {
   readonly cluster: Cluster;
   /** nodes of our Kubernetes; null where none is configured */
   readonly pods: WatchedCluster | null;
+  /** reaching into what runs on machines with an agent, and on nodes; null where no Kubernetes is configured */
+  readonly inside: { readonly agent: Inside; readonly pods: Inside | null };
   /** null where no Kubernetes is configured: machines cannot join as nodes */
   readonly nodes: Nodes | null;
   readonly secrets: SecretBox;

@@ -13,6 +13,8 @@ export interface KubernetesEnv {
   readonly tenantMaxGpus: number;
   /** addresses of pods, services and nodes that no workspace may reach, besides everything private */
   readonly ownCidrs: readonly string[];
+  /** the service account, `namespace/name`, that may reach into rentals: the web's own; null: nobody is given that */
+  readonly insideAccount: string | null;
   /** of the pods of rentals; null: the cluster's default */
   readonly runtimeClass: string | null;
 }
@@ -45,6 +47,10 @@ export interface Env {
   readonly kubernetes: KubernetesEnv | null;
   /** registry and path of the workspace images that the operator builds */
   readonly workspaceRegistry: string;
+  /** ports of jobs are served at `<job>.apps.<domain>`, in a demo at `<job>.localhost`; null: they are off */
+  readonly appsDomain: string | null;
+  /** private addresses, as CIDRs, on which machines with an agent may be reached; everything public may */
+  readonly providerCidrs: readonly string[];
   readonly walletConnectProjectId: string | null;
   /** where contract wallets are asked; null leaves only keys */
   readonly chainRpcUrl: string | null;
@@ -149,6 +155,19 @@ const Vars = z.object({
   ),
   CLUSTER_CIDRS: list(Cidr),
   RUNTIME_CLASS: optional(z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be the name of a RuntimeClass")),
+  INSIDE_ACCOUNT: optional(
+    z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be NAMESPACE/NAME"),
+  ),
+  APPS_DOMAIN: optional(
+    z
+      .string()
+      .max(200)
+      .regex(
+        /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d{1,5})?$/,
+        "must be a DNS name, such as berth-apps.example, with a port where it is not the usual one",
+      ),
+  ),
+  PROVIDER_CIDRS: list(Cidr),
   WORKSPACE_REGISTRY: optional(
     z.string().max(150).regex(REGISTRY, "must be a registry, such as registry.example/berth"),
   ),
@@ -191,6 +210,8 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
     },
     kubernetes: kubernetesOf(vars),
     workspaceRegistry: vars.WORKSPACE_REGISTRY ?? DEFAULT_WORKSPACE_REGISTRY,
+    appsDomain: vars.APPS_DOMAIN ?? (demo ? "localhost" : null),
+    providerCidrs: vars.PROVIDER_CIDRS ?? (demo ? ["127.0.0.0/8", "::1"] : []),
     walletConnectProjectId: vars.WALLETCONNECT_PROJECT_ID ?? null,
     chainRpcUrl: vars.CHAIN_RPC_URL ?? null,
   };
@@ -265,6 +286,7 @@ function kubernetesOf(vars: Vars): KubernetesEnv | null {
     labelPrefix: vars.LABEL_PREFIX ?? DEFAULT_LABEL_PREFIX,
     tenantMaxGpus: vars.TENANT_MAX_GPUS ?? DEFAULT_TENANT_MAX_GPUS,
     ownCidrs: vars.CLUSTER_CIDRS ?? [],
+    insideAccount: vars.INSIDE_ACCOUNT ?? null,
     runtimeClass: vars.RUNTIME_CLASS ?? null,
   };
 }

@@ -4,6 +4,8 @@ import postgres from "postgres";
 import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
+import { agentInside } from "./adapters/cluster/agent/agent-inside.ts";
+import { kubernetesInside } from "./adapters/cluster/kubernetes/inside/kubernetes-inside.ts";
 import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { kubernetesCluster } from "./adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
 import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
@@ -17,6 +19,7 @@ import type { Env } from "./env.ts";
 import { createLog } from "./log.ts";
 import { metrics } from "./metrics.ts";
 import { agentStore } from "./repos/agent-store.ts";
+import { logStore } from "./repos/logs.ts";
 import { VERSION } from "./version.ts";
 
 const WELCOME_PROMOTION = 25n * USD;
@@ -46,6 +49,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
   const queue = openQueue({ ...backingOf(env), log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
   const wakes = await postgresWakes(env.databaseUrl, log);
   const secrets = secretBox(env.secretKey);
+  const inside = agentInside({ logs: logStore(db), wakes, log, providerCidrs: env.providerCidrs });
   const deps: Deps = {
     db,
     clock,
@@ -54,6 +58,10 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log }),
     pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log }),
     cluster: agentCluster(agentStore(db, secrets)),
+    inside: {
+      agent: inside,
+      pods: env.kubernetes && kubernetesInside({ kubeconfig: env.kubernetes.kubeconfig, log }),
+    },
     secrets,
     ssh,
     wallets: createWallets(env.chainRpcUrl),
@@ -71,6 +79,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
       tenantMaxGpus: env.kubernetes?.tenantMaxGpus ?? 0,
       labelPrefix: env.kubernetes?.labelPrefix ?? "berth.dev",
       workspaceRegistry: env.workspaceRegistry,
+      appsDomain: env.appsDomain,
       allowUnsignedStreams: env.allowUnsignedStreams,
       walletConnectProjectId: env.walletConnectProjectId,
     },
@@ -78,6 +87,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
   return {
     deps,
     async close() {
+      inside.close();
       await queue.close();
       await wakes.close();
       clock.close();

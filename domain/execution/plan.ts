@@ -54,6 +54,7 @@ const CAUSES = {
   "image-not-found": "image-not-found",
   "image-denied": "image-denied",
   "unfit-image": "unfit-image",
+  "ssh-silent": "ssh-silent",
   unschedulable: "unschedulable",
   quota: "over-limit",
   "out-of-memory": "out-of-memory",

@@ -11,6 +11,13 @@ export interface Placement {
   readonly host: string;
 }
 
+export interface RegistryLogin {
+  /** as image references name it, such as ghcr.io */
+  readonly registry: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 /** Everything a provider needs to run one rental. Times are RFC 3339; memory and disk in MB and GB. */
 export interface ExecutionSpec {
   readonly id: ExecutionId;
@@ -24,12 +31,22 @@ export interface ExecutionSpec {
   /** UUIDs of the GPUs held, in device order. Empty for CPU-only. */
   readonly gpuUuids: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** runs beside SSH: program and arguments; null for nothing */
+  readonly command: readonly string[] | null;
+  /** who pulls a private image; null for everybody's */
+  readonly registryLogin: RegistryLogin | null;
   /** OpenSSH authorized_keys lines. */
   readonly sshPublicKeys: readonly string[];
   /** The SSH host key, made by the broker: OpenSSH private key PEM. */
   readonly sshHostKey: string;
   readonly deadline: string;
 }
+
+/** Most that is kept of what a pod wrote, once it is gone. */
+export const LOG_TAIL_BYTES = 256 * 1024;
+
+/** What a machine with an agent is told: no runtime of an agent uses images yet. */
+export type AgentSpec = Omit<ExecutionSpec, "command" | "registryLogin">;
 
 export interface Endpoint {
   readonly host: string;
@@ -48,6 +65,7 @@ export const END_CAUSES = [
   "image-not-found",
   "image-denied",
   "unfit-image",
+  "ssh-silent",
   "unschedulable",
   "quota",
   "out-of-memory",

@@ -63,12 +63,17 @@ export const REASONS = {
   "image-denied": {
     sentence: "The registry does not let the provider have this image.",
     fault: "customer",
-    remedy: "Nothing was charged. Use an image that is public.",
+    remedy: "Nothing was charged. Add a login for the registry in the settings, or use an image that is public.",
   },
   "unfit-image": {
     sentence: "The image has no SSH server, so nobody could log in.",
     fault: "customer",
     remedy: "Install openssh-server in the image, then rent again.",
+  },
+  "ssh-silent": {
+    sentence: "It started, but its SSH did not answer where customers reach the machine.",
+    fault: "provider",
+    remedy: "Nothing was charged. Rent from another provider.",
   },
   unschedulable: {
     sentence: "The cluster found no room for it on its machine.",

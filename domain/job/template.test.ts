@@ -6,16 +6,20 @@ const vllm: Template = {
   name: "vLLM",
   image: "workspace-vllm:1",
   env: { PATH: "/opt/bin:/bin", HF_HOME: "/models" },
+  command: ["vllm", "serve"],
+  httpPort: 8000,
   minVramMb: 22_000,
   minDiskGb: 60,
 };
-const wish = { gpuCount: 1, image: null, diskGb: null, env: {} };
+const wish = { gpuCount: 1, image: null, httpPort: null, diskGb: null, env: {} };
 
 describe("furnish", () => {
   test("a template brings image and variables, and the customer's own variables win", () => {
     expect(furnish({ ...wish, env: { HF_HOME: "/mine", A: "b" } }, vllm, "registry.example/berth")).toEqual({
       image: "registry.example/berth/workspace-vllm:1",
       template: "vllm",
+      command: ["vllm", "serve"],
+      httpPort: 8000,
       env: { PATH: "/opt/bin:/bin", HF_HOME: "/mine", A: "b" },
       diskGb: 60,
       minVramMb: 22_000,
@@ -42,6 +46,8 @@ describe("furnish", () => {
     expect(furnish({ ...wish, gpuCount: 3, image: "me/mine:1" }, null, "localhost")).toEqual({
       image: "me/mine:1",
       template: null,
+      command: null,
+      httpPort: null,
       env: {},
       diskGb: 150,
       minVramMb: 0,

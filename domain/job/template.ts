@@ -7,6 +7,10 @@ export interface Template {
   readonly name: string;
   readonly image: string;
   readonly env: Readonly<Record<string, string>>;
+  /** runs beside SSH: program and arguments; null for nothing */
+  readonly command: readonly string[] | null;
+  /** where that serves HTTP; null for nothing */
+  readonly httpPort: number | null;
   /** of each GPU; 0: no GPU is needed */
   readonly minVramMb: number;
   readonly minDiskGb: number;
@@ -16,6 +20,8 @@ export interface Template {
 export interface Furnishing {
   readonly gpuCount: number;
   readonly image: string | null;
+  /** null where the wish leaves it to the template */
+  readonly httpPort: number | null;
   /** null where the wish leaves it to us */
   readonly diskGb: number | null;
   readonly env: Readonly<Record<string, string>>;
@@ -37,6 +43,8 @@ export function furnish(wish: Furnishing, template: Template | null, registry: s
     return {
       image: wish.image ?? DEFAULT_IMAGE,
       template: null,
+      command: null,
+      httpPort: wish.httpPort,
       env: wish.env,
       diskGb: wish.diskGb ?? usual,
       minVramMb: 0,
@@ -48,6 +56,8 @@ export function furnish(wish: Furnishing, template: Template | null, registry: s
   return {
     image: imageIn(registry, template.image),
     template: template.slug,
+    command: template.command,
+    httpPort: wish.httpPort ?? template.httpPort,
     env: { ...template.env, ...wish.env },
     diskGb: wish.diskGb ?? Math.max(usual, template.minDiskGb),
     minVramMb: template.minVramMb,

@@ -29,6 +29,10 @@ export interface RentWish {
   readonly template: string | null;
   /** of each GPU; 0 for any */
   readonly minVramMb: number;
+  /** runs beside SSH, as the template says; null for nothing */
+  readonly command: readonly string[] | null;
+  /** served to the owner at a host of its own; null for none */
+  readonly httpPort: number | null;
   readonly env: Readonly<Record<string, string>>;
   /** OpenSSH public keys that may log in */
   readonly sshPublicKeys: readonly string[];

@@ -84,6 +84,23 @@ export const sshKeys = pgTable(
   (t) => [unique("ssh_keys_once").on(t.account, t.fingerprint)],
 );
 
+/** Logins to registries of private images: pulls of this account's jobs use what belongs to the image's registry. */
+export const registryLogins = pgTable(
+  "registry_logins",
+  {
+    id: id("reg")("id").primaryKey(),
+    account: text("account")
+      .notNull()
+      .references(() => accounts.address),
+    /** as image references name it, such as ghcr.io or registry.example:5000; docker.io for images without one */
+    registry: text("registry").notNull(),
+    username: text("username").notNull(),
+    sealedPassword: text("sealed_password").notNull(),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [unique("registry_logins_once").on(t.account, t.registry)],
+);
+
 /** Law 8: a transaction that creates or spends opens with an insert here; a twin waits and gets the stored answer. */
 export const idempotency = pgTable(
   "idempotency",

@@ -1,6 +1,6 @@
 // What customers asked for, its runs, and the money set aside for it.
 import { sql } from "drizzle-orm";
-import { bigint, boolean, check, index, integer, jsonb, pgTable, text } from "drizzle-orm/pg-core";
+import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { EndCause } from "../../domain/execution/spec.ts";
 import type { ExecutionStatus } from "../../domain/execution/state.ts";
 import type { ReasonCode } from "../../domain/job/reasons.ts";
@@ -41,6 +41,13 @@ export const jobs = pgTable(
     sealedHostKey: text("sealed_host_key").notNull(),
     hostKeyPublic: text("host_key_public").notNull(),
     hostKeyFingerprint: text("host_key_fingerprint").notNull(),
+    /** the broker's own key to machines with an agent: web terminal and ports; null on jobs from before there was one */
+    sealedDoorKey: text("sealed_door_key"),
+    doorKeyPublic: text("door_key_public"),
+    /** runs beside SSH, as the template said when it was rented; null for nothing */
+    command: jsonb("command").$type<readonly string[]>(),
+    /** the one port that is served to its owner at a host of its own; null for none */
+    httpPort: integer("http_port"),
     /** minutes before the end that were warned about already */
     warnedMinutes: integer("warned_minutes"),
     reason: text("reason").$type<ReasonCode>(),
@@ -52,6 +59,7 @@ export const jobs = pgTable(
     index("jobs_account").on(t.account, t.id),
     check("jobs_hours", sql`${t.hours} between 1 and 720`),
     check("jobs_rate", sql`${t.rate} >= 0`),
+    check("jobs_http_port", sql`${t.httpPort} between 1 and 65535`),
   ],
 );
 
@@ -130,4 +138,38 @@ export const holds = pgTable(
       sql`${t.heldCash} >= 0 and ${t.heldPromotion} >= 0 and ${t.takenCash} >= 0 and ${t.takenPromotion} >= 0`,
     ),
   ],
+);
+
+/**
+ * What executions wrote, where nobody else keeps it: agents send theirs, and of pods the end is kept when they go. The
+ * text of one execution is one stream of characters; a part begins where the part before ended, or later where some
+ * was lost. The oldest go first.
+ */
+export const executionLogs = pgTable(
+  "execution_logs",
+  {
+    executionId: id("exec")("execution_id")
+      .notNull()
+      .references(() => executions.id),
+    /** of its first character in the whole */
+    start: bigint("start", { mode: "number" }).notNull(),
+    text: text("text").notNull(),
+    at: instant("at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.executionId, t.start] })],
+);
+
+/** Who may come to a job's HTTP port: a ticket is good for one visit within a minute, a session is its cookie. */
+export const portGrants = pgTable(
+  "port_grants",
+  {
+    /** SHA-256 of the secret, lower-case hex */
+    hash: text("hash").primaryKey(),
+    kind: text("kind").$type<"ticket" | "session">().notNull(),
+    jobId: id("job")("job_id")
+      .notNull()
+      .references(() => jobs.id),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (t) => [index("port_grants_expiry").on(t.expiresAt)],
 );

@@ -16,6 +16,10 @@ export const templates = pgTable(
     base: text("base"),
     /** defaults; a customer's own variables win */
     env: jsonb("env").$type<Readonly<Record<string, string>>>().notNull().default({}),
+    /** runs beside SSH: program and arguments; null for nothing */
+    command: jsonb("command").$type<readonly string[]>(),
+    /** where it serves HTTP; null for nothing */
+    httpPort: integer("http_port"),
     /** of each GPU; 0: none is needed */
     minVramMb: integer("min_vram_mb").notNull().default(0),
     minDiskGb: integer("min_disk_gb").notNull().default(1),
@@ -26,6 +30,7 @@ export const templates = pgTable(
   },
   (t) => [
     check("templates_slug", sql`${t.slug} ~ '^[a-z0-9][a-z0-9-]{0,62}$'`),
+    check("templates_http_port", sql`${t.httpPort} between 1 and 65535`),
     check("templates_least", sql`${t.minVramMb} >= 0 and ${t.minDiskGb} >= 1`),
   ],
 );

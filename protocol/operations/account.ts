@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { Address, AddressView, idField, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { ApiKeyView, SshKeyView } from "../views.ts";
+import { ApiKeyView, RegistryLoginView, SshKeyView } from "../views.ts";
 
 const typedField = z.array(z.strictObject({ name: z.string(), type: z.string() }));
 
@@ -84,6 +84,45 @@ export const accountOperations = {
     access: "wallet",
     status: 204,
     params: z.strictObject({ id: idField("key") }),
+  }),
+  listRegistryLogins: operation({
+    method: "GET",
+    path: "/registry-logins",
+    summary: "Your logins to registries of private images; passwords are never shown",
+    access: "read",
+    response: z.strictObject({ registry_logins: z.array(RegistryLoginView), count: z.int(), next_cursor: z.null() }),
+  }),
+  createRegistryLogin: operation({
+    method: "POST",
+    path: "/registry-logins",
+    summary: "Add a login: images of that registry are pulled with it, for your rentals only",
+    access: "wallet",
+    status: 201,
+    idempotent: true,
+    body: z.strictObject({
+      registry: z
+        .string()
+        .max(253)
+        .regex(
+          /^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+)(:\d{1,5})?$/,
+          "a registry as images name it, such as ghcr.io or registry.example:5000; docker.io for Docker Hub",
+        ),
+      username: text(255),
+      password: z
+        .string()
+        .min(1)
+        .max(4096)
+        .regex(/^[^\0]*$/, "must not contain NUL"),
+    }),
+    response: RegistryLoginView,
+  }),
+  deleteRegistryLogin: operation({
+    method: "DELETE",
+    path: "/registry-logins/:id",
+    summary: "Remove a login; what was pulled with it runs on",
+    access: "wallet",
+    status: 204,
+    params: z.strictObject({ id: idField("reg") }),
   }),
   listApiKeys: operation({
     method: "GET",

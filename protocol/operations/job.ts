@@ -4,7 +4,17 @@ import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { DEFAULT_CORES_PER_GPU, DEFAULT_MEMORY_GB_PER_GPU, MAX_RENTAL_HOURS } from "../../domain/job/wish.ts";
 import { idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { BillingView, EntriesView, EstimateView, EventView, JobsView, JobView, TemplateView } from "../views.ts";
+import {
+  BillingView,
+  EntriesView,
+  EstimateView,
+  EventView,
+  JobsView,
+  JobView,
+  LogsView,
+  PortLinkView,
+  TemplateView,
+} from "../views.ts";
 
 const MAX_ENV_BYTES = 32 * 1024;
 
@@ -54,6 +64,8 @@ export const RentalBody = z
     storage_gb: z.int().min(1).max(65_536).optional(),
     duration_hours: z.int().min(1).max(MAX_RENTAL_HOURS),
     max_price: Micros.optional(),
+    /** a port of it that serves HTTP, for its owner at a host of its own; the template's where it has one */
+    http_port: z.int().min(1).max(65_535).optional(),
     ssh_public_key: z.string().min(1).max(16_384).optional(),
     env: Env.default({}),
   })
@@ -78,6 +90,13 @@ export const RentalBody = z
     };
   });
 export type RentalBody = z.infer<typeof RentalBody>;
+
+/** As query text: how many lines of the past. */
+const LogTail = z
+  .string()
+  .regex(/^\d{1,5}$/, "a whole number of lines, at most 10000")
+  .transform(Number)
+  .pipe(z.number().max(10_000));
 
 const jobParams = z.strictObject({ id: idField("job") });
 
@@ -140,6 +159,26 @@ export const jobOperations = {
     params: jobParams,
     body: z.strictObject({ hours: z.int().min(1).max(MAX_RENTAL_HOURS) }),
     response: JobView,
+  }),
+  getJobLogs: operation({
+    method: "GET",
+    path: "/jobs/:id/logs",
+    summary:
+      "What it wrote, oldest first; with follow=1 or Accept: text/event-stream as server-sent events that go on until it ends",
+    access: "read",
+    params: jobParams,
+    query: z.strictObject({ follow: z.enum(["0", "1"]).optional(), tail: LogTail.optional() }),
+    response: LogsView,
+  }),
+  openJobPort: operation({
+    method: "POST",
+    path: "/jobs/:id/port",
+    summary: "A link to the job's HTTP port, good for one visit within a minute; the visit leaves a cookie",
+    access: "jobs",
+    status: 201,
+    secret: true,
+    params: jobParams,
+    response: PortLinkView,
   }),
   listJobEvents: operation({
     method: "GET",

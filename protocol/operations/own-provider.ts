@@ -1,6 +1,6 @@
 // What an owner does with the machines that earn for it.
 import { z } from "zod";
-import { AgentDrain } from "../agent.ts";
+import { AgentDrain, LogReport } from "../agent.ts";
 import { idField, Micros, Page, queryInt, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { MaintenanceView, OwnProviderView, ProviderEventView, ReputationEventView, SampleView } from "../views.ts";
@@ -90,6 +90,15 @@ export const ownProviderOperations = {
     params,
     body: AgentDrain,
     response: z.strictObject({ draining: z.boolean(), live_executions: z.int() }),
+  }),
+  reportLogs: operation({
+    method: "POST",
+    path: "/providers/:id/executions/:execution/logs",
+    summary: "What an execution wrote since, signed by the machine; an empty part only asks where to go on",
+    access: "agent",
+    params: z.strictObject({ id: idField("prov"), execution: idField("exec") }),
+    body: LogReport,
+    response: z.strictObject({ next_offset: z.int() }),
   }),
   announceMaintenance: operation({
     method: "POST",

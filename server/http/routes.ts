@@ -7,6 +7,7 @@ import { listApiKeys } from "../usecases/account/list-api-keys.ts";
 import { listSshKeys } from "../usecases/account/list-ssh-keys.ts";
 import { login } from "../usecases/account/login.ts";
 import { logout } from "../usecases/account/logout.ts";
+import { addRegistryLogin, listRegistryLogins, removeRegistryLogin } from "../usecases/account/registry-logins.ts";
 import { removeSshKey } from "../usecases/account/remove-ssh-key.ts";
 import { revokeApiKey } from "../usecases/account/revoke-api-key.ts";
 import { getBilling, listEntries } from "../usecases/billing/get-billing.ts";
@@ -16,6 +17,8 @@ import { getJob } from "../usecases/job/get-job.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";
 import { listJobs } from "../usecases/job/list-jobs.ts";
 import { listTemplates } from "../usecases/job/list-templates.ts";
+import { openPort } from "../usecases/job/open-port.ts";
+import { readLogs } from "../usecases/job/read-logs.ts";
 import { stopJob } from "../usecases/job/stop-job.ts";
 import { submitRental } from "../usecases/job/submit-rental.ts";
 import { renewJoin } from "../usecases/node/renew-join.ts";
@@ -41,6 +44,7 @@ import { listReputation } from "../usecases/provider/list-reputation.ts";
 import { listSamples } from "../usecases/provider/list-samples.ts";
 import { removeProvider } from "../usecases/provider/remove-provider.ts";
 import { searchOffers } from "../usecases/provider/search-offers.ts";
+import { takeLogs } from "../usecases/provider/take-logs.ts";
 import { listAlerts, readAlerts } from "../usecases/search/alerts.ts";
 import { deleteSavedSearch } from "../usecases/search/delete-saved-search.ts";
 import { listSavedSearches } from "../usecases/search/list-saved-searches.ts";
@@ -70,6 +74,16 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   createSshKey: ({ deps, principal, body, idempotencyKey }) => addSshKey(deps, principal, body, idempotencyKey),
   deleteSshKey: async ({ deps, principal, params }) => {
     await removeSshKey(deps, principal, params.id);
+    return {};
+  },
+  listRegistryLogins: async ({ deps, principal }) => {
+    const logins = await listRegistryLogins(deps, principal);
+    return { registry_logins: logins, count: logins.length, next_cursor: null };
+  },
+  createRegistryLogin: ({ deps, principal, body, idempotencyKey }) =>
+    addRegistryLogin(deps, principal, body, idempotencyKey),
+  deleteRegistryLogin: async ({ deps, principal, params }) => {
+    await removeRegistryLogin(deps, principal, params.id);
     return {};
   },
   listApiKeys: async ({ deps, principal }) => {
@@ -110,6 +124,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
     return getOwnProvider(deps, principal, params.id);
   },
   drainFromAgent: ({ deps, params, body }) => drainFromAgent(deps, params.id, body),
+  reportLogs: ({ deps, params, body }) => takeLogs(deps, params.id, params.execution, body),
   announceMaintenance: ({ deps, principal, params, body, idempotencyKey }) =>
     announceMaintenance(deps, principal, params.id, body, idempotencyKey),
   cancelMaintenance: async ({ deps, principal, params }) => {
@@ -171,6 +186,9 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   stopJob: ({ deps, principal, params }) => stopJob(deps, principal, params.id),
   extendJob: ({ deps, principal, params, body, idempotencyKey }) =>
     extendJob(deps, principal, params.id, body.hours, idempotencyKey),
+  getJobLogs: ({ deps, principal, params, query, signal }) =>
+    readLogs(deps, principal, params.id, { tailLines: query.tail ?? null, signal }),
+  openJobPort: ({ deps, principal, params }) => openPort(deps, principal, params.id),
   listJobEvents: ({ deps, principal, params, query }) => listJobEvents(deps, principal, params.id, query),
   getBilling: ({ deps, principal, query }) => getBilling(deps, principal, query),
   listEntries: ({ deps, principal, query }) => listEntries(deps, principal, query),

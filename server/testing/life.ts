@@ -96,6 +96,8 @@ export async function lifeWorld() {
           image: "ubuntu:24.04",
           template: null,
           minVramMb: 0,
+          command: null,
+          httpPort: null,
           env: {},
           sshPublicKeys: ["k"],
         },

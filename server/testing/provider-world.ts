@@ -12,6 +12,7 @@ import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Deps } from "../deps.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { testDatabase } from "./database.ts";
+import { NOTHING_INSIDE } from "./settings.ts";
 
 export const OWNER = "0x00000000000000000000000000000000000000aa";
 export const RENTER = "0x00000000000000000000000000000000000000bb";
@@ -79,6 +80,7 @@ export async function providerWorld() {
     queue: { ring: async (_name, { id }) => void rings.push(id) },
     nodes: null,
     pods: null,
+    inside: NOTHING_INSIDE,
     cluster: { apply: refuse, observe: refuse, remove: refuse, list: refuse },
     // Sealing twice never gives the same text, as in the real box.
     secrets: {
@@ -115,6 +117,7 @@ export async function providerWorld() {
       labelPrefix: "berth.dev",
       workspaceRegistry: "localhost",
       allowUnsignedStreams: false,
+      appsDomain: null,
       walletConnectProjectId: null,
     },
   };

@@ -1,5 +1,5 @@
 // What an operator of the tests decided.
-import type { Settings } from "../deps.ts";
+import type { Deps, Settings } from "../deps.ts";
 
 export const TEST_SECRET_KEY = "5a".repeat(32);
 
@@ -16,5 +16,19 @@ export const TEST_SETTINGS: Settings = {
   labelPrefix: "berth.dev",
   workspaceRegistry: "localhost",
   allowUnsignedStreams: false,
+  appsDomain: null,
   walletConnectProjectId: null,
+};
+
+/** Where a test reaches into nothing. */
+const unreached = () => Promise.reject(new Error("this test reaches into no execution"));
+export const NOTHING_INSIDE: Deps["inside"] = {
+  agent: {
+    logs: () => {
+      throw new Error("this test reads no logs");
+    },
+    exec: unreached,
+    connect: unreached,
+  },
+  pods: null,
 };

@@ -14,7 +14,7 @@ import { grantPromotion } from "../repos/ledger.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { reconcileExecution } from "../usecases/execution/reconcile-execution.ts";
 import { testDatabase } from "./database.ts";
-import { TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
+import { NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
 
 export const START = new Date("2026-06-01T12:00:00.000Z");
 export const GPU_MODEL = "NVIDIA GeForce RTX 4090";
@@ -92,6 +92,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     cluster,
     nodes: null,
     pods: null,
+    inside: NOTHING_INSIDE,
     ssh,
     queue: {
       ring: async <N extends RingName>(name: N, payload: Rings[N]) => {

@@ -60,6 +60,8 @@ test("killed before any statement of its way to running or to its end, a rental 
       image: "ubuntu:24.04",
       template: null,
       minVramMb: 0,
+      command: null,
+      httpPort: null,
       env: {},
       sshPublicKeys: ["ssh-ed25519 AAAA"],
     };

@@ -124,6 +124,8 @@ async function take(each: Step, renters: Principal[], providers: ProviderId[]): 
             image: "i",
             template: null,
             minVramMb: 0,
+            command: null,
+            httpPort: null,
             env: {},
             sshPublicKeys: ["k"],
           },

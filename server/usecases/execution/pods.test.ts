@@ -40,6 +40,8 @@ function wish(over: Partial<RentWish> = {}): RentWish {
       image: "localhost/debian:12",
       template: null,
       minVramMb: 0,
+      command: null,
+      httpPort: null,
       env: { GREETING: "ahoy" },
       sshPublicKeys: [client.publicKey],
     },
@@ -164,7 +166,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
       {
         ...{ id: orphan, jobId, providerId: provider, kind: "rental", image: "localhost/debian:12" },
         ...{ cpuCores: 1, memoryMb: 256, diskGb: 1, gpuUuids: [], env: {}, sshPublicKeys: [client.publicKey] },
-        ...{ sshHostKey: "none", deadline: new Date().toISOString() },
+        ...{ command: null, registryLogin: null, sshHostKey: "none", deadline: new Date().toISOString() },
       },
       { tenant: renter.account, nodeName: node, host: "127.0.0.1" },
     );

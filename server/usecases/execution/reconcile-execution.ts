@@ -8,6 +8,7 @@ import type { ExecutionId } from "../../../domain/ids.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
 import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
 import { charge } from "../../../domain/money/charge.ts";
+import { isNode } from "../../../domain/provider/state.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { type ExecutionRow, type ExecutionSet, loadExecution, writeExecution } from "../../repos/executions.ts";
@@ -57,7 +58,10 @@ function placementOf({ job, provider, nodeName }: ExecutionRow): Placement {
 }
 
 /** What an execution is told to be; the same every time it is asked. */
-async function specOf({ db, secrets }: ReconcileDeps, { execution, job }: ExecutionRow): Promise<ExecutionSpec> {
+async function specOf(
+  { db, secrets }: ReconcileDeps,
+  { execution, job, provider }: ExecutionRow,
+): Promise<ExecutionSpec> {
   const startBy = execution.createdAt.getTime() + START_TIMEOUT_MS;
   return {
     id: execution.id,
@@ -70,7 +74,13 @@ async function specOf({ db, secrets }: ReconcileDeps, { execution, job }: Execut
     diskGb: execution.diskGb,
     gpuUuids: await heldGpuUuids(db, execution.id),
     env: JSON.parse(secrets.open(job.sealedEnv)),
-    sshPublicKeys: job.sshPublicKeys,
+    command: job.command,
+    registryLogin: null, // UNBUILT: the account's login for the image's registry
+    // The broker reaches into what an agent runs by SSH; into pods it comes by the cluster.
+    sshPublicKeys:
+      job.doorKeyPublic === null || isNode(provider.runtime)
+        ? job.sshPublicKeys
+        : [...job.sshPublicKeys, `${job.doorKeyPublic} berth-broker`],
     sshHostKey: secrets.open(job.sealedHostKey),
     // As far as it is known at the start; the answer to a beat carries the real end once it runs.
     deadline: new Date(startBy + job.hours * 3_600_000).toISOString(),

@@ -4,6 +4,7 @@ import { REASONS, type ReasonCode } from "../../../domain/job/reasons.ts";
 import { rentalStatus } from "../../../domain/job/status.ts";
 import { billedSeconds, charge } from "../../../domain/money/charge.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
+import { isNode } from "../../../domain/provider/state.ts";
 import type { JobView, ReasonView } from "../../../protocol/views.ts";
 import type { JobRow } from "../../repos/jobs.ts";
 
@@ -61,5 +62,8 @@ export function toJobView({ job, execution, provider, hold }: JobRow, now: Date)
         ? { host, port, user, command: `ssh -p ${port} ${user}@${host}`, host_key: job.hostKeyPublic }
         : null,
     host_key_fingerprint: job.hostKeyFingerprint,
+    command: job.command ? [...job.command] : null,
+    http_port: job.httpPort,
+    terminal: status === "running" && (isNode(provider.runtime) || job.sealedDoorKey !== null),
   };
 }

@@ -62,11 +62,12 @@ export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish,
   const { db, queue } = deps;
   const now = deps.clock.now();
   const placing = placementWish(wish, renter, now, await nodeGpusLeft(db, deps.settings, renter.account));
-  const hostKey = deps.ssh.newHostKey(); // before any lock: it takes a millisecond that nobody should wait for
+  // Before any lock: they take milliseconds that nobody should wait for.
+  const [hostKey, doorKey] = [deps.ssh.newHostKey(), deps.ssh.newHostKey()];
   const attempt = { account: renter.account, operation: "rent-gpu", key: twin.key, request: twin.request };
   for (const offer of await candidateOffers(db, placing)) {
     const rented = await once(db, attempt, now, (tx) =>
-      tryOffer(deps, tx, { renter, wish, placing, hostKey, now }, offer),
+      tryOffer(deps, tx, { renter, wish, placing, hostKey, doorKey, now }, offer),
     );
     if (rented) {
       await queue.ring("execution.reconcile", { id: rented.executionId });
@@ -84,6 +85,7 @@ interface Renting {
   readonly wish: RentWish;
   readonly placing: PlacementWish;
   readonly hostKey: ReturnType<Ssh["newHostKey"]>;
+  readonly doorKey: ReturnType<Ssh["newHostKey"]>;
   readonly now: Date;
 }
 
@@ -128,7 +130,7 @@ export function inWords(gpuCount: number, gpuModel: string | null, cpuCores: num
 async function insertRental(deps: RentDeps, tx: Tx, renting: Renting, spot: Spot): Promise<Rented> {
   const jobId = deps.ids.next("job");
   const executionId = deps.ids.next("exec");
-  const { renter, wish, hostKey, now } = renting;
+  const { renter, wish, hostKey, doorKey, now } = renting;
   const { cpuCores, memoryGb, diskGb } = wish;
   await insertJob(
     tx,
@@ -155,6 +157,10 @@ async function insertRental(deps: RentDeps, tx: Tx, renting: Renting, spot: Spot
       sealedHostKey: deps.secrets.seal(hostKey.privateKey),
       hostKeyPublic: hostKey.publicKey,
       hostKeyFingerprint: hostKey.fingerprint,
+      sealedDoorKey: deps.secrets.seal(doorKey.privateKey),
+      doorKeyPublic: doorKey.publicKey,
+      command: wish.command,
+      httpPort: wish.httpPort,
       createdAt: now,
     },
     {

@@ -46,6 +46,8 @@ function wish(over: Partial<RentWish> = {}): RentWish {
     image: "ubuntu:24.04",
     template: null,
     minVramMb: 0,
+    command: null,
+    httpPort: null,
     env: {},
     sshPublicKeys: [KEY],
     ...over,

@@ -25,6 +25,7 @@ export async function toWish(
   const asked = {
     gpuCount: body.gpu_count,
     image: body.image ?? null,
+    httpPort: body.http_port ?? null,
     diskGb: body.storage_gb ?? null,
     env: body.env,
   };

@@ -39,6 +39,8 @@ function spec(given: Partial<ExecutionSpec> = {}): ExecutionSpec {
     gpuUuids: ["GPU-1"],
     env: { B: "2", A: "1" },
     sshPublicKeys: ["ssh-ed25519 AAAA"],
+    command: null,
+    registryLogin: null,
     sshHostKey: "pem",
     deadline: "2026-01-01T01:00:00.000Z",
     ...given,

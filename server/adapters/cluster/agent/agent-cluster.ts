@@ -49,10 +49,10 @@ export function toObserved({ host, reported, caughtUp, desired, report }: Sighti
 /** The same text for the same spec, whatever order its fields came in. */
 function specText(spec: ExecutionSpec): string {
   const { id, jobId, providerId, kind, image, cpuCores, memoryMb, diskGb, gpuUuids, env, sshPublicKeys } = spec;
-  const { sshHostKey, deadline } = spec;
+  const { command, registryLogin, sshHostKey, deadline } = spec;
   const sortedEnv = Object.fromEntries(Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)));
   return JSON.stringify({
     ...{ id, jobId, providerId, kind, image, cpuCores, memoryMb, diskGb, gpuUuids },
-    ...{ env: sortedEnv, sshPublicKeys, sshHostKey, deadline },
+    ...{ env: sortedEnv, command, registryLogin, sshPublicKeys, sshHostKey, deadline },
   } satisfies ExecutionSpec);
 }

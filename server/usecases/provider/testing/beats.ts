@@ -51,7 +51,14 @@ export function heartbeat(id: ProviderId, seq: number, change: Partial<Heartbeat
 
 export const specOf = (id: ExecutionId, providerId: ProviderId): ExecutionSpec => ({
   ...{ id, providerId, jobId: "job_1", kind: "rental", image: "ubuntu", cpuCores: 1, memoryMb: 1024, diskGb: 1 },
-  ...{ gpuUuids: ["GPU-1"], env: { A: "1" }, sshPublicKeys: ["key"], sshHostKey: "pem" },
+  ...{
+    gpuUuids: ["GPU-1"],
+    env: { A: "1" },
+    sshPublicKeys: ["key"],
+    sshHostKey: "pem",
+    command: null,
+    registryLogin: null,
+  },
   deadline: "2026-01-01T05:00:00.000Z",
 });
 

@@ -36,7 +36,7 @@ async function start(image: string, env: Record<string, string>, before = ""): P
       env,
       sshPublicKeys: [client.publicKey],
     },
-    ...{ sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
+    ...{ command: null, registryLogin: null, sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
     ...{ tenant: TENANT, nodeName: node, host: "127.0.0.1" },
   };
   const at = { namespace: namespaceOf(TENANT) };

@@ -37,6 +37,8 @@ function spec(given: Partial<ExecutionSpec> = {}): ExecutionSpec {
     gpuUuids: ["GPU-a"],
     env: { HELLO: "wor ld", BERTH_JOB_ID: "forged", LD_PRELOAD: "/evil.so" },
     sshPublicKeys: [client.publicKey],
+    command: null,
+    registryLogin: null,
     sshHostKey: hostKey.privateKey,
     deadline: new Date(Date.now() + 3_600_000).toISOString(),
     ...given,

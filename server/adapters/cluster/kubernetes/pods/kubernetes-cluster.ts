@@ -94,6 +94,10 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       });
     },
 
+    lastWords(_id) {
+      throw new Error("UNBUILT");
+    },
+
     async watch(ring, signal) {
       const labelSelector = `${OURS},${keys.execution}`;
       const tell = (name: string) => {

@@ -38,6 +38,8 @@ const SPEC: PodSpec = {
     CUDA_VISIBLE_DEVICES: "all",
   },
   sshPublicKeys: ["ssh-ed25519 AAAA me"],
+  command: null,
+  registryLogin: null,
   sshHostKey: "PRIVATE",
   deadline: "2026-06-01T13:00:00.000Z",
   tenant: `0x${"ab".repeat(20)}`,
