@@ -17,6 +17,7 @@ import { bookCharge, lockBalance, releaseHold } from "../../repos/ledger.ts";
 import { windowsEndingAfter } from "../../repos/maintenance.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { lockProvider, releaseGpus } from "../../repos/providers.ts";
+import { loginForImage } from "../account/registry-logins.ts";
 import { outageSoFar } from "../job/job-view.ts";
 import { clusterOf } from "./clusters.ts";
 import { MESSAGES } from "./messages.ts";
@@ -75,7 +76,7 @@ async function specOf(
     gpuUuids: await heldGpuUuids(db, execution.id),
     env: JSON.parse(secrets.open(job.sealedEnv)),
     command: job.command,
-    registryLogin: null, // UNBUILT: the account's login for the image's registry
+    registryLogin: isNode(provider.runtime) ? await loginForImage({ db, secrets }, job.account, job.image) : null,
     // The broker reaches into what an agent runs by SSH; into pods it comes by the cluster.
     sshPublicKeys:
       job.doorKeyPublic === null || isNode(provider.runtime)

@@ -10,6 +10,7 @@ import {
   networkPolicy,
   type PodSpec,
   pod,
+  pullSecret,
   quota,
   service,
   sshSecret,
@@ -75,7 +76,7 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
         const named = { name: podName(id), namespace };
         await orNull(() => api.core.deleteNamespacedPod({ ...named, gracePeriodSeconds: STOP_SECONDS }));
         await orNull(() => api.core.deleteNamespacedService(named));
-        for (const part of ["ssh", "env"])
+        for (const part of ["ssh", "env", "pull"])
           await orNull(() => api.core.deleteNamespacedSecret({ namespace, name: `${named.name}-${part}` }));
       }
     },
@@ -175,8 +176,8 @@ async function ensureExecution(api: Api, spec: PodSpec, rules: ClusterRules, ref
   if (metadata.annotations?.[refusedKey]) return; // a refusal stands until this execution is removed
   const port = shape?.ports?.[0]?.nodePort;
   if (!port) throw new Error(`the service ${at.name} has no node port`);
-  for (const body of [sshSecret(spec, rules), envSecret(spec, rules, port)])
-    await unlessThere(() => api.core.createNamespacedSecret({ namespace: at.namespace, body }));
+  for (const body of [sshSecret(spec, rules), envSecret(spec, rules, port), pullSecret(spec, rules)])
+    if (body) await unlessThere(() => api.core.createNamespacedSecret({ namespace: at.namespace, body }));
   const refusal = await createPod(api, spec, rules);
   if (refusal === null) return;
   const body = { metadata: { annotations: { [refusedKey]: refusal } } };

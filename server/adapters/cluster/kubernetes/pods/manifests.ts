@@ -8,6 +8,7 @@ import type {
   V1Service,
 } from "@kubernetes/client-node";
 import type { ExecutionSpec } from "../../../../../domain/execution/spec.ts";
+import { DEFAULT_REGISTRY } from "../../../../../domain/job/image.ts";
 import { TAINT } from "../../../../../domain/node/marks.ts";
 import { ENTRY_SCRIPT, ENV_DIR, SSH_DIR, SSH_PORT } from "./entry.ts";
 import { keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
@@ -150,6 +151,27 @@ export function sshSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secre
   };
 }
 
+/** Docker Hub is known to kubelets by the address of its first API. */
+const HUB = "https://index.docker.io/v1/";
+
+/** What the image is pulled with; null where everybody may. */
+export function pullSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secret | null {
+  if (!spec.registryLogin) return null;
+  const { registry, username, password } = spec.registryLogin;
+  const auth = Buffer.from(`${username}:${password}`).toString("base64");
+  const auths = { [registry === DEFAULT_REGISTRY ? HUB : registry]: { username, password, auth } };
+  return {
+    metadata: {
+      name: `${podName(spec.id)}-pull`,
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+    },
+    immutable: true,
+    type: "kubernetes.io/dockerconfigjson",
+    stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
+  };
+}
+
 /** @param nodePort where SSH answers */
 export function envSecret(spec: PodSpec, { labelPrefix }: ClusterRules, nodePort: number): V1Secret {
   return {
@@ -235,6 +257,7 @@ export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules):
           ],
         },
       ],
+      ...(spec.registryLogin ? { imagePullSecrets: [{ name: `${name}-pull` }] } : {}),
       volumes: [
         { name: "ssh", secret: { secretName: `${name}-ssh`, defaultMode: 0o400 } },
         { name: "env", secret: { secretName: `${name}-env`, defaultMode: 0o400 } },
