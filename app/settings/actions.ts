@@ -8,6 +8,7 @@ import { requireScope } from "../../domain/account/principal.ts";
 import { accountOperations } from "../../protocol/operations/account.ts";
 import { addSshKey } from "../../server/usecases/account/add-ssh-key.ts";
 import { createApiKey } from "../../server/usecases/account/create-api-key.ts";
+import { addRegistryLogin, removeRegistryLogin } from "../../server/usecases/account/registry-logins.ts";
 import { removeSshKey } from "../../server/usecases/account/remove-ssh-key.ts";
 import { revokeApiKey } from "../../server/usecases/account/revoke-api-key.ts";
 import { deps, endSession, requirePrincipal } from "../context.ts";
@@ -38,6 +39,30 @@ export async function removeSshKeyAction(previous: FormState, form: FormData): P
     const who = await wallet();
     const { id } = read(accountOperations.deleteSshKey.params, { id: form.get("id") });
     await removeSshKey(deps(), who, id);
+  });
+  refresh();
+  return state;
+}
+
+export async function addRegistryLoginAction(previous: FormState, form: FormData): Promise<FormState> {
+  const state = await attempt(previous, async () => {
+    const who = await wallet();
+    const login = read(accountOperations.createRegistryLogin.body, {
+      registry: form.get("registry"),
+      username: form.get("username"),
+      password: form.get("password"),
+    });
+    await addRegistryLogin(deps(), who, login, null);
+  });
+  refresh();
+  return state;
+}
+
+export async function removeRegistryLoginAction(previous: FormState, form: FormData): Promise<FormState> {
+  const state = await attempt(previous, async () => {
+    const who = await wallet();
+    const { id } = read(accountOperations.deleteRegistryLogin.params, { id: form.get("id") });
+    await removeRegistryLogin(deps(), who, id);
   });
   refresh();
   return state;

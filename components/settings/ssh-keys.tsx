@@ -1,6 +1,6 @@
 "use client";
 // The SSH keys of an account: those that may log in to its rentals.
-import { useActionState, useEffect, useRef } from "react";
+import { useEffect, useRef } from "react";
 import type { SshKeyView } from "../../protocol/views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Field, Input, TextArea, tied } from "../ui/field.tsx";
@@ -9,24 +9,12 @@ import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
 import { Moment } from "../ui/time.tsx";
 import { useForm } from "../ui/use-form.ts";
+import { Remove } from "./remove.tsx";
 
 interface SshKeysProps {
   readonly keys: readonly SshKeyView[];
   readonly add: FormAction;
   readonly remove: FormAction;
-}
-
-function Remove({ id, name, action }: { readonly id: string; readonly name: string; readonly action: FormAction }) {
-  const [state, send] = useActionState(action, UNTOUCHED);
-  return (
-    <form action={send} className="inline-grid gap-1">
-      <input type="hidden" name="id" value={id} />
-      <Submit small waiting="Removing…" label={`Remove ${name}`}>
-        Remove
-      </Submit>
-      <Refused state={state} />
-    </form>
-  );
 }
 
 export function SshKeys({ keys, add, remove }: SshKeysProps) {
