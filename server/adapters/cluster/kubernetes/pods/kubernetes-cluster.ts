@@ -6,6 +6,8 @@ import { follow } from "../watch.ts";
 import {
   type ClusterRules,
   envSecret,
+  INSIDE_ROLE,
+  insideBinding,
   namespace,
   networkPolicy,
   type PodSpec,
@@ -15,7 +17,7 @@ import {
   service,
   sshSecret,
 } from "./manifests.ts";
-import { executionOf, keysOf, OURS, podName } from "./names.ts";
+import { executionOf, keysOf, namespaceOf, OURS, podName } from "./names.ts";
 import { PodObject, podState, ServiceObject } from "./read.ts";
 
 export interface KubernetesClusterOptions extends ClusterRules {
@@ -26,6 +28,8 @@ export interface KubernetesClusterOptions extends ClusterRules {
 }
 
 const PAGE = 500;
+/** What somebody took out of a tenant's namespace is back with its first rental after this. */
+const PREPARED_MS = 600_000;
 const STOP_SECONDS = 5;
 /** A fresh namespace has no service account for a moment. */
 const NO_ACCOUNT_YET = /service ?account .*not found|error looking up service account/i;
@@ -37,8 +41,8 @@ const ACCOUNT_PAUSE_MS = 100;
 export function kubernetesCluster(options: KubernetesClusterOptions): WatchedCluster {
   const api = openApi(openConfig(options.kubeconfig));
   const keys = keysOf(options.labelPrefix);
-  /** Tenants whose namespace was seen whole by this process. */
-  const prepared = new Set<string>();
+  /** Until when tenants' namespaces are believed to be as this process saw them last: whole. */
+  const prepared = new Map<string, number>();
 
   async function find(labelSelector: string) {
     const [pods, services] = await Promise.all([
@@ -51,9 +55,10 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
   return {
     async apply(spec, where) {
       const wanted = onNode(spec, where);
-      if (!prepared.has(wanted.tenant)) {
+      const now = options.clock.now().getTime();
+      if (now >= (prepared.get(wanted.tenant) ?? 0)) {
         await ensureTenant(api, wanted.tenant, options);
-        prepared.add(wanted.tenant);
+        if (await letIn(api, wanted.tenant, options)) prepared.set(wanted.tenant, now + PREPARED_MS);
       }
       try {
         await ensureExecution(api, wanted, options, keys.refused);
@@ -163,6 +168,21 @@ async function ensureTenant(api: Api, tenant: string, rules: ClusterRules): Prom
         MERGE,
       ),
     );
+}
+
+/** Binds the web in a tenant's namespace. @returns false where it could not: a rental without terminals is still one */
+async function letIn(api: Api, tenant: string, options: KubernetesClusterOptions): Promise<boolean> {
+  const body = insideBinding(tenant, options);
+  if (!body) return true;
+  const at = { namespace: namespaceOf(tenant), name: INSIDE_ROLE };
+  try {
+    if (!(await unlessThere(() => api.rbac.createNamespacedRoleBinding({ namespace: at.namespace, body }))))
+      await patiently(() => api.rbac.patchNamespacedRoleBinding({ ...at, body: { subjects: body.subjects } }, MERGE));
+    return true;
+  } catch (error) {
+    options.log.warn({ err: error, tenant }, "the account of the web could not be let into a tenant's namespace");
+    return false;
+  }
 }
 
 /** Service, secrets, pod, in this order: the pod is told its port, and starts with its keys. */

@@ -3,6 +3,7 @@ import { formatId } from "../../../../../domain/ids.ts";
 import {
   type ClusterRules,
   envSecret,
+  insideBinding,
   namespace,
   networkPolicy,
   type PodSpec,
@@ -52,6 +53,7 @@ describe("the manifests", () => {
     ["namespace", namespace(SPEC.tenant, RULES)],
     ["quota", quota(SPEC.tenant, RULES)],
     ["network policy", networkPolicy(SPEC.tenant, RULES)],
+    ["binding of the web", insideBinding(SPEC.tenant, { ...RULES, insideAccount: "berth-system/berth-web" })],
     ["service", service(SPEC, RULES)],
     ["SSH secret", sshSecret(SPEC, RULES)],
     ["environment secret", envSecret(SPEC, RULES, 30_022)],
@@ -78,6 +80,11 @@ test("what Berth says of an execution cannot be overruled by its customer", () =
   const { stringData } = envSecret(SPEC, RULES, 30_022);
   expect(stringData).toMatchObject({ HELLO: "world", BERTH_JOB_ID: SPEC.jobId, BERTH_SSH_PORT: "30022" });
   expect(Object.keys(stringData ?? {}).filter((name) => /^LD_|^CUDA|not a name/.test(name))).toEqual([]);
+});
+
+test("nobody is let into rentals where no account is named", () => {
+  expect(insideBinding(SPEC.tenant, RULES)).toBeNull();
+  expect(insideBinding(SPEC.tenant, { ...RULES, insideAccount: null })).toBeNull();
 });
 
 test("a pod's name is its execution's, and back", () => {

@@ -4,6 +4,7 @@ import type {
   V1NetworkPolicy,
   V1Pod,
   V1ResourceQuota,
+  V1RoleBinding,
   V1Secret,
   V1Service,
 } from "@kubernetes/client-node";
@@ -27,6 +28,8 @@ export interface ClusterRules {
   readonly ownCidrs: readonly string[];
   /** null: the cluster's default */
   readonly runtimeClass: string | null;
+  /** the service account, `namespace/name`, that may reach into rentals; nobody where there is none */
+  readonly insideAccount?: string | null;
 }
 
 /** What sshd needs of root's rights, and nothing else. */
@@ -118,6 +121,20 @@ export function networkPolicy(tenant: string, { ownCidrs }: ClusterRules): V1Net
         },
       ],
     },
+  };
+}
+
+/** The ClusterRole of deploy/kustomize, and its bindings in tenants' namespaces. */
+export const INSIDE_ROLE = "berth-inside";
+
+/** Lets one account, the web's, reach into the rentals of one tenant: it is bound here and never cluster-wide. */
+export function insideBinding(tenant: string, { insideAccount }: ClusterRules): V1RoleBinding | null {
+  const [namespace, name] = insideAccount?.split("/") ?? [];
+  if (!namespace || !name) return null;
+  return {
+    metadata: { name: INSIDE_ROLE, namespace: namespaceOf(tenant), labels: { [MANAGED_BY]: MANAGER } },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: INSIDE_ROLE },
+    subjects: [{ kind: "ServiceAccount", name, namespace }],
   };
 }
 
