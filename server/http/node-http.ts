@@ -9,6 +9,7 @@ import { type Dispatch, type Dispatcher, isWirePath } from "./dispatch.ts";
 import { FORWARDING_HEADERS } from "./doors.ts";
 import { pathOfTarget, type WireRequest, type WireResponse } from "./message.ts";
 import { problemOf } from "./problem.ts";
+import { serveUpgrades, type Upgrade } from "./upgrades.ts";
 
 /** Longer than a proxy in front keeps its connections, so that it is the one who closes. */
 const KEEP_ALIVE_MS = 75_000;
@@ -33,11 +34,16 @@ const PAGE_HEADERS = {
 
 export interface WebServer {
   readonly server: Server;
-  /** Takes no more, answers long polls at once, ends streams, and lets the rest finish for a while. */
+  /** Takes no more, answers long polls at once, ends streams and upgrades, and lets the rest finish for a while. */
   stop(): Promise<void>;
 }
 
-export function createWebServer(dispatcher: Dispatcher, page: PageHandler): WebServer {
+/** @param upgrades asked in their order; every other upgrade is refused */
+export function createWebServer(
+  dispatcher: Dispatcher,
+  page: PageHandler,
+  upgrades: readonly Upgrade[] = [],
+): WebServer {
   const inFlight = new InFlight();
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
@@ -48,11 +54,13 @@ export function createWebServer(dispatcher: Dispatcher, page: PageHandler): WebS
   );
   refuseBrokenRequests(server);
   const unused = unusedConnections(server);
+  const upgraded = serveUpgrades(server, upgrades);
   return {
     server,
     async stop() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       inFlight.tellToStop();
+      upgraded.stop();
       for (const socket of unused) socket.destroy();
       // A connection that becomes idle after its last answer is closed too.
       const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
@@ -74,7 +82,7 @@ function unusedConnections(server: Server): ReadonlySet<Socket> {
     unused.add(socket);
     socket.once("close", () => unused.delete(socket));
   });
-  server.on("request", ({ socket }) => unused.delete(socket));
+  for (const asked of ["request", "upgrade"]) server.on(asked, ({ socket }) => unused.delete(socket));
   return unused;
 }
 
