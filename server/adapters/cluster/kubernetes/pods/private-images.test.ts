@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TEST_KUBECONFIG } from "../../../../testing/kubernetes.ts";
+import { type PrivateRegistry, privateRegistry } from "../../../../testing/registry.ts";
+import { openQuay, type Quay } from "./testing/rented.ts";
+
+describe.skipIf(TEST_KUBECONFIG === "")("private images on a real cluster", () => {
+  let quay: Quay;
+  let registry: PrivateRegistry;
+  beforeAll(async () => {
+    quay = await openQuay();
+    registry = await privateRegistry("me", "right");
+  }, 60_000);
+  afterAll(async () => {
+    await quay.close();
+    await registry[Symbol.asyncDispose]();
+  }, 120_000);
+
+  test("without a login, and with a wrong one, the registry's refusal is the end, and it is said so", async () => {
+    const login = { registry: registry.registry, username: "me", password: "wrong" };
+    for (const registryLogin of [null, login]) {
+      const rented = await quay.rent(quay.newTenant(), { image: registry.image, registryLogin });
+      expect(await rented.until("ended")).toMatchObject({ cause: "image-denied" });
+      await rented.remove();
+    }
+    expect(registry.pulls()).toBe(0);
+  }, 120_000);
+
+  test("with the account's login it is pulled, and the login is gone from the cluster with its rental", async () => {
+    const registryLogin = { registry: registry.registry, username: "me", password: "right" };
+    const rented = await quay.rent(quay.newTenant(), { image: registry.image, registryLogin });
+    const secrets = async () =>
+      (await quay.kube.core.listNamespacedSecret({ namespace: rented.namespace })).items.map(
+        ({ metadata }) => metadata?.name,
+      );
+    // The image holds no shell: that it could not start says that it was there.
+    expect(await rented.until("ended")).toMatchObject({ cause: "start-failed" });
+    expect(registry.pulls()).toBe(1);
+    expect(await secrets()).toContain(`${rented.name}-pull`);
+    await rented.remove();
+    expect(await secrets()).not.toContain(`${rented.name}-pull`);
+  }, 120_000);
+});
