@@ -15,7 +15,7 @@ import { secretBox } from "./adapters/system/secret-box.ts";
 import { ssh } from "./adapters/system/ssh.ts";
 import { postgresWakes } from "./adapters/wakes/postgres-wakes.ts";
 import type { Db, Deps } from "./deps.ts";
-import type { Env } from "./env.ts";
+import { blockListOf, type Env } from "./env.ts";
 import { createLog } from "./log.ts";
 import { metrics } from "./metrics.ts";
 import { agentStore } from "./repos/agent-store.ts";
@@ -49,7 +49,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
   const queue = openQueue({ ...backingOf(env), log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
   const wakes = await postgresWakes(env.databaseUrl, log);
   const secrets = secretBox(env.secretKey);
-  const inside = agentInside({ logs: logStore(db), wakes, log, providerCidrs: env.providerCidrs });
+  const inside = agentInside({ logs: logStore(db), wakes, log, providerAddresses: blockListOf(env.providerCidrs) });
   const deps: Deps = {
     db,
     clock,
