@@ -51,6 +51,21 @@ test("the images of templates are the machine's own where no registry is named, 
     expect(named({ ...strong, WORKSPACE_REGISTRY: wrong })).toEqual(["WORKSPACE_REGISTRY"]);
 });
 
+test("outside a demo jobs are served only at a domain that shares no cookie with the console", () => {
+  const at = (APPS_DOMAIN: string, PUBLIC_URL = "https://console.berth.example") =>
+    named({ ...strong, APPS_DOMAIN, PUBLIC_URL });
+  for (const shared of ["console.berth.example", "berth.example", "x.console.berth.example", "example"])
+    for (const port of ["", ":8443"]) expect(at(`${shared}${port}`), shared).toEqual(["APPS_DOMAIN"]);
+  for (const sibling of ["jobs.berth.example", "a.b.berth.example"]) expect(at(sibling)).toEqual(["APPS_DOMAIN"]);
+  expect(at("localhost", "http://localhost:8080")).toEqual(["APPS_DOMAIN"]);
+  expect(at("jobs.co.uk", "https://berth.co.uk")).toEqual([]); // nobody may set cookies for all of co.uk
+  for (const apart of ["berth-apps.example", "xberth.example", "berth.example.net:8443"]) expect(at(apart)).toEqual([]);
+  expect(parseEnv({ ...strong, APPS_DOMAIN: "berth-apps.example" }).appsDomain).toBe("berth-apps.example");
+  expect(parseEnv(strong).appsDomain).toBeNull();
+  for (const wrong of ["https://berth-apps.example", "*.berth-apps.example", "berth-apps.example/", "-x.example"])
+    expect(at(wrong)).toEqual(["APPS_DOMAIN"]);
+});
+
 test("a demo listens on this machine only, and needs nothing but a database", () => {
   const demo = parseEnv({ DATABASE_URL: strong.DATABASE_URL, BERTH_DEMO: "true", PORT: "8123" });
   expect(demo).toMatchObject({

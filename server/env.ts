@@ -1,6 +1,8 @@
 // The environment, parsed once by each main before it listens. A wrong one stops the start and names every problem.
 import { BlockList, isIP } from "node:net";
+import { getDomain } from "tldts";
 import { z } from "zod";
+import { related } from "../domain/job/port-host.ts";
 
 /** Which cluster machines join, and how they reach it. */
 export interface KubernetesEnv {
@@ -241,7 +243,19 @@ function problemsOutsideADemo(vars: Vars): string[] {
     else if (isGuessable(secret)) problems.push(`${name}: is a default or too simple; draw a random one`);
   }
   if (vars.ANONYMOUS_ACCOUNT) problems.push("ANONYMOUS_ACCOUNT: is for a demo only");
+  const apps = vars.APPS_DOMAIN?.replace(/:\d+$/, "");
+  if (apps && vars.PUBLIC_URL && sharesCookies(apps, new URL(vars.PUBLIC_URL).hostname))
+    problems.push(
+      "APPS_DOMAIN: must be a domain that shares nothing with PUBLIC_URL, not even a parent: cookies cross",
+    );
   return problems;
+}
+
+/** Whether a page at one of the hosts may set cookies that the other is sent. */
+function sharesCookies(one: string, other: string): boolean {
+  const whole = { allowPrivateDomains: true };
+  const registered = getDomain(one, whole);
+  return related(one, other) || (registered !== null && registered === getDomain(other, whole));
 }
 
 function isGuessable(secret: string): boolean {
