@@ -304,6 +304,8 @@ export const ReasonView = z.strictObject({
   sentence: z.string(),
   fault: z.enum(FAULTS),
   remedy: z.string(),
+  /** what to rent next time, where a larger rental would have gone on */
+  suggests: z.strictObject({ memory_gb: count, storage_gb: count }).nullable(),
 });
 export type ReasonView = z.infer<typeof ReasonView>;
 

@@ -58,9 +58,22 @@ const CAUSES = {
   unschedulable: "unschedulable",
   quota: "over-limit",
   "out-of-memory": "out-of-memory",
+  "out-of-disk": "out-of-disk",
   evicted: "evicted",
   "node-lost": "node-lost",
 } as const satisfies Record<EndCause, ReasonCode>;
+
+/** Ends of a start that failed, which costs nothing. Of what ran before they would say something untrue about its bill. */
+const OF_STARTS: readonly EndCause[] = [
+  "start-failed",
+  "sandbox-missing",
+  "image-not-found",
+  "image-denied",
+  "unfit-image",
+  "ssh-silent",
+  "unschedulable",
+  "quota",
+];
 
 /**
  * Decides what to do about one execution. Pure; safe to ask twice.
@@ -86,14 +99,16 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       if (stop) return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (seen.providerGone) return plan("remove", "gaveUp", "provider-suspended", now);
       if (observed.state === "ready") return plan("none", "ready", null, null, after(now, BUSY_AGAIN_MS));
-      if (observed.state === "ended") return endedPlan(observed, now);
+      if (observed.state === "ended") return endedPlan(observed, false, now);
       if (seen.silentSince) return plan("remove", "heartbeatLost", "provider-silent", now);
       if (isOver(now, seen.appliedAt ?? seen.createdAt, START_TIMEOUT_MS))
         return plan("remove", "gaveUp", "start-timeout", now);
-      return plan("apply", null, null, null, after(now, BUSY_AGAIN_MS));
+      // What the provider has begun it finishes; only what it lost, or never got whole, is applied again.
+      return plan(observed.state === "absent" ? "apply" : "none", null, null, null, after(now, BUSY_AGAIN_MS));
 
     case "running":
-      if (observed.state === "ended") return endedPlan(observed, earliest(now, stop ? stopAt : null, seen.expiresAt));
+      if (observed.state === "ended")
+        return endedPlan(observed, true, earliest(now, stop ? stopAt : null, seen.expiresAt));
       if (stop || seen.providerGone)
         return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (seen.silentSince)
@@ -102,7 +117,7 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       return plan("none", null, null, null, earliest(after(now, BOOK_EVERY_MS), seen.expiresAt));
 
     case "unreachable": {
-      if (observed.state === "ended") return endedPlan(observed, earliest(now, seen.silentSince, seen.expiresAt));
+      if (observed.state === "ended") return endedPlan(observed, true, earliest(now, seen.silentSince, seen.expiresAt));
       if (stop || seen.providerGone)
         return plan("remove", "stopRequested", stopReason, null, after(now, BUSY_AGAIN_MS));
       if (!seen.silentSince) {
@@ -131,11 +146,18 @@ function graceEnd(silentSince: Date, maintenanceUntil: Date | null): Date {
   return maintenanceUntil && maintenanceUntil > grace ? maintenanceUntil : grace;
 }
 
-function endedPlan(observed: Extract<Observed, { state: "ended" }>, latest: Date): Plan {
+/** @param ran whether it ran before: what it costs begins with that */
+function endedPlan(observed: Extract<Observed, { state: "ended" }>, ran: boolean, latest: Date): Plan {
   // A provider may only shorten what it is paid for: its own word about the end never lengthens the bill.
   const endedAt = earliest(latest, observed.endedAt);
   const clean = observed.cause === "exited" && observed.exitCode === 0;
-  return plan("remove", clean ? "succeeded" : "ended", CAUSES[observed.cause], endedAt);
+  return plan("remove", clean ? "succeeded" : "ended", endReason(observed, ran), endedAt);
+}
+
+/** Whoever has an exit code to tell of saw it end; without one it was ended. */
+function endReason({ cause, exitCode }: Extract<Observed, { state: "ended" }>, ran: boolean): ReasonCode {
+  if (!ran || !OF_STARTS.includes(cause)) return CAUSES[cause];
+  return exitCode === null ? "killed" : "ended-by-itself";
 }
 
 function plan(

@@ -69,6 +69,7 @@ export const END_CAUSES = [
   "unschedulable",
   "quota",
   "out-of-memory",
+  "out-of-disk",
   "evicted",
   "node-lost",
 ] as const;

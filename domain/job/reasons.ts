@@ -16,9 +16,9 @@ export const REASONS = {
     remedy: "Extend before the end next time; warnings come 15 and 5 minutes before.",
   },
   "ended-by-itself": {
-    sentence: "The execution ended on its own.",
+    sentence: "What it ran ended on its own.",
     fault: "customer",
-    remedy: "Look at the logs, then rent again.",
+    remedy: "Only the time that it ran is charged. Look at the logs for why, then rent again.",
   },
   "start-failed": {
     sentence: "The provider could not start it.",
@@ -31,7 +31,7 @@ export const REASONS = {
     remedy: "Nothing was charged. Rent from another provider.",
   },
   "provider-silent": {
-    sentence: "The provider fell silent before it was running, and no other offer at this price was free.",
+    sentence: "The provider fell silent before it was running.",
     fault: "provider",
     remedy: "Nothing was charged. Rent from another provider.",
   },
@@ -68,7 +68,7 @@ export const REASONS = {
   "unfit-image": {
     sentence: "The image has no SSH server, so nobody could log in.",
     fault: "customer",
-    remedy: "Install openssh-server in the image, then rent again.",
+    remedy: "Nothing was charged. Install openssh-server in the image (openssh on Alpine), then rent again.",
   },
   "ssh-silent": {
     sentence: "It started, but its SSH did not answer where customers reach the machine.",
@@ -88,12 +88,17 @@ export const REASONS = {
   "out-of-memory": {
     sentence: "It used more memory than was rented and was ended.",
     fault: "customer",
-    remedy: "Rent again with more memory: twice as much is a good guess.",
+    remedy: "Only the time that it ran is charged. Rent again with more memory.",
+  },
+  "out-of-disk": {
+    sentence: "It wrote more than the storage that was rented and was ended.",
+    fault: "customer",
+    remedy: "Only the time that it ran is charged. Rent again with more storage.",
   },
   evicted: {
     sentence: "Its machine ran short of disk or memory and ended it.",
     fault: "provider",
-    remedy: "Charging ended then. Rent again, with more storage if you filled it.",
+    remedy: "Charging ended then. Rent from another provider.",
   },
   "node-lost": {
     sentence: "Its machine was shut down or left the cluster.",
@@ -103,7 +108,7 @@ export const REASONS = {
   "sandbox-missing": {
     sentence: "The provider has no sandbox, and an anonymous account may not run without one.",
     fault: "provider",
-    remedy: "Log in with a wallet, or rent from a provider with a sandbox.",
+    remedy: "Nothing was charged. Log in with a wallet, or rent from a provider with a sandbox.",
   },
   "demo-stopped": {
     sentence: "The demo was stopped, and its executions with it.",

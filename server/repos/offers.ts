@@ -1,5 +1,5 @@
 // Offers: recomputed from what they stand for, and matched to wishes by the database just as domain/placement does.
-import { and, asc, desc, eq, gte, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, isNull, max, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { ProviderId } from "../../domain/ids.ts";
 import { coresBilled } from "../../domain/money/quote.ts";
 import { FILTER_NAMES, type FilterName, type Offer, type PlacementWish } from "../../domain/placement/filters.ts";
@@ -75,6 +75,15 @@ export async function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<n
       where o is distinct from excluded returning 1)
     select 1 from gone union all select 1 from written`);
   return changed.length;
+}
+
+/** The most memory and disk, in GB, that one offer of these GPUs has free; 0 where there is none. */
+export async function mostFree(db: Db, { gpuModel, gpuCount }: { gpuModel: string | null; gpuCount: number }) {
+  const [most] = await db
+    .select({ memoryGb: max(offers.freeMemoryGb), storageGb: max(offers.freeDiskGb) })
+    .from(offers)
+    .where(and(eq(offers.gpuModel, gpuModel ?? ""), gte(offers.freeGpus, gpuCount), eq(offers.available, true)));
+  return { memoryGb: most?.memoryGb ?? 0, storageGb: most?.storageGb ?? 0 };
 }
 
 /** Providers whose stored offers differ from what they should be. */

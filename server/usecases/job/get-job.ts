@@ -5,6 +5,7 @@ import type { JobId } from "../../../domain/ids.ts";
 import type { JobView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { findJob } from "../../repos/jobs.ts";
+import { mostFree } from "../../repos/offers.ts";
 import { toJobView } from "./job-view.ts";
 
 export function noSuchJob(): AppError {
@@ -14,5 +15,6 @@ export function noSuchJob(): AppError {
 export async function getJob({ db, clock }: Pick<Deps, "db" | "clock">, owner: Principal, id: JobId): Promise<JobView> {
   const row = await findJob(db, owner.account, id);
   if (!row) throw noSuchJob();
-  return toJobView(row, clock.now());
+  const tooSmall = row.job.reason === "out-of-memory" || row.job.reason === "out-of-disk";
+  return toJobView(row, clock.now(), tooSmall ? await mostFree(db, row.job) : undefined);
 }

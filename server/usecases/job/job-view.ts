@@ -1,5 +1,6 @@
 // A job as its owner sees it: a pure view over the rows.
 import type { z } from "zod";
+import { largerSizes, remedyOf, type Sizes } from "../../../domain/job/larger.ts";
 import { REASONS, type ReasonCode } from "../../../domain/job/reasons.ts";
 import { rentalStatus } from "../../../domain/job/status.ts";
 import { billedSeconds, charge } from "../../../domain/money/charge.ts";
@@ -8,8 +9,15 @@ import { isNode } from "../../../domain/provider/state.ts";
 import type { JobView, ReasonView } from "../../../protocol/views.ts";
 import type { JobRow } from "../../repos/jobs.ts";
 
-export function toReasonView(code: ReasonCode | null): z.infer<typeof ReasonView> | null {
-  return code ? { code, ...REASONS[code] } : null;
+/** @param sold the most of each size that offers like it have free */
+export function toReasonView(code: ReasonCode, rented: Sizes, sold?: Sizes): z.infer<typeof ReasonView> {
+  const larger = largerSizes(code, rented, sold);
+  return {
+    code,
+    ...REASONS[code],
+    remedy: remedyOf(code, rented, larger),
+    suggests: larger && { memory_gb: larger.memoryGb, storage_gb: larger.storageGb },
+  };
 }
 
 /** Time out of reach so far, in ms: what is booked as outage, and the outage that lasts. */
@@ -18,7 +26,8 @@ export function outageSoFar(execution: JobRow["execution"], until: Date): number
   return execution.outageMs + (since ? Math.max(0, until.getTime() - since.getTime()) : 0);
 }
 
-export function toJobView({ job, execution, provider, hold }: JobRow, now: Date): JobView {
+/** @param sold the most of each size that offers like it have free; where it is not known, all that the wire takes */
+export function toJobView({ job, execution, provider, hold }: JobRow, now: Date, sold?: Sizes): JobView {
   // Billing ends with the wish to stop, even while the provider still clears away.
   const asked = execution.stopRequestedAt && execution.stopRequestedAt < now ? execution.stopRequestedAt : now;
   const until = execution.endedAt ?? (execution.expiresAt && execution.expiresAt < asked ? execution.expiresAt : asked);
@@ -26,6 +35,7 @@ export function toJobView({ job, execution, provider, hold }: JobRow, now: Date)
   const taken = hold.takenCash + hold.takenPromotion;
   const cost = job.settledAt || !execution.startedAt ? taken : charge(job.rate, execution.startedAt, until, outageMs);
   const status = rentalStatus(execution.status, execution.reason, execution.startedAt, job.settledAt !== null);
+  const reason = job.reason ?? (status === "stopping" ? execution.stopReason : null);
   const { endpointHost: host, endpointPort: port, endpointUser: user } = execution;
   return {
     id: job.id,
@@ -34,7 +44,7 @@ export function toJobView({ job, execution, provider, hold }: JobRow, now: Date)
     name: job.name,
     status,
     unreachable: execution.status === "unreachable",
-    reason: toReasonView(job.reason ?? (status === "stopping" ? execution.stopReason : null)),
+    reason: reason && toReasonView(reason, { memoryGb: job.memoryGb, storageGb: job.diskGb }, sold),
     provider_id: provider.id,
     provider_name: provider.name,
     region: provider.region,

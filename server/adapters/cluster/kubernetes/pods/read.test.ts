@@ -96,6 +96,12 @@ describe("an end", () => {
     expect(state({ phase: "Failed", reason: "Evicted", message: "low on ephemeral-storage" })).toMatchObject({
       ...{ cause: "evicted", exitCode: null, detail: "low on ephemeral-storage", endedAt: NOW },
     });
+    for (const message of [
+      "Pod ephemeral local storage usage exceeds the total limit of containers 50Gi. ",
+      'Container main exceeded its local ephemeral storage limit "50Gi". ',
+      'Usage of EmptyDir volume "scratch" exceeds the limit "1Gi". ',
+    ])
+      expect(state({ phase: "Failed", reason: "Evicted", message }), message).toMatchObject({ cause: "out-of-disk" });
     expect(state({ phase: "Failed", reason: "DeadlineExceeded" })).toMatchObject({ cause: "deadline" });
     expect(state({ phase: "Failed", reason: "NodeShutdown" })).toMatchObject({ cause: "node-lost" });
   });

@@ -78,6 +78,11 @@ const HOPELESS: Readonly<Record<string, EndCause>> = {
   CreateContainerError: "start-failed",
   RunContainerError: "start-failed",
 };
+/**
+ * Evicted for what it wrote itself, not because its machine ran short.
+ * https://github.com/kubernetes/kubernetes/blob/v1.33.0/pkg/kubelet/eviction/helpers.go
+ */
+const OVER_ITS_DISK = /local ephemeral storage limit|ephemeral local storage usage exceeds|usage of EmptyDir volume/i;
 const PULLING = ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"];
 
 /**
@@ -129,14 +134,14 @@ function ended(
   return {
     state: "ended",
     exitCode,
-    cause: endCause(reason, why, exitCode),
+    cause: endCause(reason, message, why, exitCode),
     detail: said.trim().slice(0, MOST_DETAIL),
     endedAt: terminated?.finishedAt ?? fallback,
   };
 }
 
-function endCause(reason: string | null, why: string, exitCode: number | null): EndCause {
-  if (reason === "Evicted") return "evicted";
+function endCause(reason: string | null, message: string | null, why: string, exitCode: number | null): EndCause {
+  if (reason === "Evicted") return OVER_ITS_DISK.test(message ?? "") ? "out-of-disk" : "evicted";
   if (reason === "DeadlineExceeded") return "deadline";
   if (reason === "NodeLost" || reason === "NodeShutdown" || reason === "Terminated") return "node-lost";
   if (why === "OOMKilled") return "out-of-memory";
