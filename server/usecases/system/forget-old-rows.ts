@@ -13,5 +13,6 @@ export async function forgetOldRows({ db, clock }: Pick<Deps, "db" | "clock">): 
     idempotency: ago(72),
     workers: ago(1),
     samples: ago(168),
+    logs: ago(720),
   });
 }
