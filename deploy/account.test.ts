@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { AuthorizationV1Api, CoreV1Api, RbacAuthorizationV1Api } from "@kubernetes/client-node";
+import { CoreV1Api, RbacAuthorizationV1Api } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { formatId } from "../domain/ids.ts";
 import { type Marks, marksOf } from "../domain/node/marks.ts";
+import { MERGE } from "../server/adapters/cluster/kubernetes/api.ts";
 import { kubernetesNodes } from "../server/adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { grants } from "../server/adapters/cluster/kubernetes/nodes/rights.ts";
 import { kubernetesCluster } from "../server/adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
+import { INSIDE_ROLE } from "../server/adapters/cluster/kubernetes/pods/manifests.ts";
 import { namespaceOf } from "../server/adapters/cluster/kubernetes/pods/names.ts";
-import { newHostKey } from "../server/adapters/system/host-key.ts";
 import type { Nodes, WatchedCluster } from "../server/deps.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../server/testing/kubernetes.ts";
-import { type WorkerAccount, workerAccount } from "./testing/account.ts";
+import { type Accounts, type Asked, accounts, allowed } from "./testing/account.ts";
+import { onTheNode, workspace } from "./testing/workspace.ts";
 
 const PREFIX = "account.berth.test";
 const TENANT = `0x${randomBytes(20).toString("hex")}`;
@@ -25,22 +26,23 @@ const marks: Marks = marksOf(
 
 describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (needs BERTH_TEST_KUBECONFIG)", () => {
   let cluster: TestCluster;
-  let account: WorkerAccount;
+  let both: Accounts;
   let nodes: Nodes;
   let pods: WatchedCluster;
   beforeAll(async () => {
     cluster = testCluster();
-    account = await workerAccount(cluster);
-    const { kubeconfig } = account;
+    both = await accounts(cluster);
+    const { kubeconfig } = both.worker;
     nodes = kubernetesNodes({ kubeconfig, joinEndpoint: null, labelPrefix: PREFIX, log });
     pods = kubernetesCluster({
       ...{ kubeconfig, labelPrefix: PREFIX, tenantMaxGpus: 2, ownCidrs: [], runtimeClass: null, log },
+      insideAccount: both.insideAccount,
       clock: { now: () => new Date() },
     });
   });
   afterAll(async () => {
     await cluster?.core.deleteNamespace({ name: namespaceOf(TENANT) }).catch(() => {});
-    await account?.close();
+    await both?.close();
     await cluster?.close();
   });
 
@@ -90,7 +92,7 @@ describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (ne
   });
 
   test("may write what machines that join are given, again and again, where it is absent or spoilt", async () => {
-    const rbac = account.config.makeApiClient(RbacAuthorizationV1Api);
+    const rbac = both.worker.config.makeApiClient(RbacAuthorizationV1Api);
     const made = (error: { code?: number }) => {
       if (error.code !== 409) throw error; // it is there, and it was asked about the rights before
     };
@@ -120,20 +122,8 @@ describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (ne
   });
 
   test("runs a rental: applied twice, seen, refused beyond the limit, listed, and taken back", async () => {
-    const node = (await cluster.core.listNode()).items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
-    const where = { tenant: TENANT, nodeName: node, host: "127.0.0.1" };
-    const spec = (gpuUuids: string[]) => ({
-      ...{ id: formatId("exec", Date.now(), randomBytes(10)), jobId: formatId("job", Date.now(), randomBytes(10)) },
-      ...{ providerId: formatId("prov", 1, randomBytes(10)), kind: "rental" as const, image: "localhost/debian:12" },
-      ...{ cpuCores: 0.1, memoryMb: 64, diskGb: 1, gpuUuids, env: {}, sshPublicKeys: ["ssh-ed25519 AAAA"] },
-      ...{
-        command: null,
-        registryLogin: null,
-        sshHostKey: newHostKey().privateKey,
-        deadline: new Date(Date.now() + 3_600_000).toISOString(),
-      },
-    });
-    const [fits, tooMuch] = [spec([]), spec(["a", "b", "c"])];
+    const where = await onTheNode(cluster, TENANT);
+    const [fits, tooMuch] = [workspace(), workspace(["a", "b", "c"])];
     const stop = new AbortController();
     const rung = new Set<string>();
     const watching = pods.watch((id) => rung.add(id), stop.signal);
@@ -151,13 +141,14 @@ describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (ne
     expect(troubles).toEqual([]);
   }, 60_000);
 
-  test("gives nobody more than it has, and binds no role of others", async () => {
-    const rbac = account.config.makeApiClient(RbacAuthorizationV1Api);
+  test("the worker gives nobody more than it has, and binds no role of others", async () => {
+    const rbac = both.worker.config.makeApiClient(RbacAuthorizationV1Api);
     const name = `berth-test-${some(8)}`;
     const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"] }];
     const dryRun = "All";
     const subjects = [{ kind: "User", name: "eve", apiGroup: RBAC }];
     const admin = { apiGroup: RBAC, kind: "ClusterRole", name: "cluster-admin" };
+    const berths = { namespace: "kube-system", name: "berth:join-config" };
     for (const refused of [
       () => rbac.createClusterRole({ body: { metadata: { name }, rules }, dryRun }),
       () =>
@@ -174,29 +165,31 @@ describe.skipIf(!TEST_KUBECONFIG)("the worker's account in a real Kubernetes (ne
           body: { metadata: { name }, roleRef: admin, subjects },
           dryRun,
         }),
+      // Not by the right to let the web in either: that is for one role by its name.
+      () =>
+        rbac.createNamespacedRoleBinding({
+          namespace: namespaceOf(TENANT),
+          body: { metadata: { name: INSIDE_ROLE }, roleRef: admin, subjects },
+          dryRun,
+        }),
+      () => rbac.patchNamespacedRoleBinding({ ...berths, body: { roleRef: admin }, dryRun }, MERGE),
+      () => rbac.replaceClusterRole({ name: INSIDE_ROLE, body: { metadata: { name: INSIDE_ROLE }, rules }, dryRun }),
+      () => rbac.patchClusterRole({ name: INSIDE_ROLE, body: { rules }, dryRun }, MERGE),
       () => rbac.createNamespacedRole({ namespace: "kube-system", body: { metadata: { name }, rules }, dryRun }),
       () => rbac.createNamespacedRole({ namespace: "default", body: { metadata: { name }, rules: [] }, dryRun }),
     ])
       await expect(refused()).rejects.toMatchObject({ code: 403 });
   });
 
-  test("reads no secret, enters no pod, touches no node's end, and speaks for nobody else", async () => {
-    const core = account.config.makeApiClient(CoreV1Api);
+  test("the worker reads no secret, enters no pod, touches no node's end, and speaks for nobody else", async () => {
+    const core = both.worker.config.makeApiClient(CoreV1Api);
     await expect(core.listNamespacedSecret({ namespace: "kube-system" })).rejects.toMatchObject({ code: 403 });
-    const authorization = account.config.makeApiClient(AuthorizationV1Api);
-    const may = async (
-      verb: string,
-      resource: string,
-      more: { namespace?: string; group?: string; subresource?: string } = {},
-    ) => {
-      const body = { spec: { resourceAttributes: { verb, resource, ...more } } };
-      return (await authorization.createSelfSubjectAccessReview({ body })).status?.allowed;
-    };
+    const may = (verb: string, resource: string, more: Asked = {}) => allowed(both.worker.config, verb, resource, more);
     expect(await may("create", "pods", { namespace: "default" })).toBe(true); // the question is asked rightly
     for (const namespace of ["kube-system", "kube-public", "default", namespaceOf(TENANT)])
       for (const verb of ["get", "list", "watch", "update", "patch"])
         expect(await may(verb, "secrets", { namespace }), `${verb} secrets in ${namespace}`).toBe(false);
-    for (const subresource of ["exec", "attach", "portforward", "proxy", "log", "ephemeralcontainers"])
+    for (const subresource of ["exec", "attach", "portforward", "proxy", "ephemeralcontainers"])
       for (const verb of ["get", "create", "patch", "update"])
         expect(await may(verb, "pods", { namespace: "default", subresource }), `${verb} pods/${subresource}`).toBe(
           false,

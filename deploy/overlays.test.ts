@@ -29,6 +29,7 @@ const Container = z.object({
   name: z.string(),
   image: z.string(),
   env: z.array(z.object({ name: z.string(), value: z.string().optional() })).default([]),
+  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })).default([]),
   readinessProbe: z.unknown().optional(),
   livenessProbe: z.unknown().optional(),
   resources: z.object({
@@ -51,12 +52,14 @@ const Workload = z.object({
       metadata: z.object({ labels: z.record(z.string(), z.string()) }),
       spec: z.object({
         automountServiceAccountToken: z.boolean(),
+        serviceAccountName: z.string().optional(),
         securityContext: z.object({
           runAsNonRoot: z.literal(true),
           seccompProfile: z.object({ type: z.literal("RuntimeDefault") }),
         }),
         initContainers: z.array(Container.omit({ readinessProbe: true, livenessProbe: true })).default([]),
         containers: z.array(Container),
+        volumes: z.array(z.looseObject({ name: z.string() })).default([]),
       }),
     }),
   }),
@@ -117,7 +120,7 @@ describe.skipIf(!TEST_KUBECONFIG)("the overlays (need BERTH_TEST_KUBECONFIG, and
     (overlay) => {
       for (const { kind, metadata, spec } of workloads(overlay)) {
         const pod = spec.template.spec;
-        expect(pod.automountServiceAccountToken).toBe(metadata.name === "berth-worker");
+        expect(pod.automountServiceAccountToken).toBe(false);
         for (const one of pod.containers) expect(one.readinessProbe).toBeDefined();
         if (kind !== "Deployment") continue;
         for (const one of pod.containers) expect(one.livenessProbe).toBeDefined();
@@ -127,6 +130,21 @@ describe.skipIf(!TEST_KUBECONFIG)("the overlays (need BERTH_TEST_KUBECONFIG, and
       }
     },
   );
+
+  test.each(OVERLAYS)("%s gives a token to the two processes only, each its own account's, for an hour", (overlay) => {
+    const holders = workloads(overlay).flatMap(({ spec }) => {
+      const { serviceAccountName, initContainers, containers, volumes } = spec.template.spec;
+      const tokens = volumes.filter((one) => JSON.stringify(one).includes("serviceAccountToken"));
+      for (const one of tokens) expect(JSON.stringify(one)).toContain('"expirationSeconds":3607');
+      return [...initContainers, ...containers]
+        .filter(({ volumeMounts }) => volumeMounts.some(({ name }) => tokens.some((one) => one.name === name)))
+        .map(({ name }) => [name, serviceAccountName]);
+    });
+    expect(holders).toEqual([
+      ["web", "berth-web"],
+      ["worker", "berth-worker"],
+    ]);
+  });
 
   test.each(OVERLAYS)("%s gives both processes an environment that they start with", (overlay) => {
     const config = rendered(overlay).find(({ kind }) => kind === "ConfigMap");
@@ -140,6 +158,8 @@ describe.skipIf(!TEST_KUBECONFIG)("the overlays (need BERTH_TEST_KUBECONFIG, and
         ...Object.fromEntries(own),
       });
       expect(env).toMatchObject({ demo: overlay === "demo", production: true, kubernetes: { kubeconfig: null } });
+      expect(env.kubernetes?.insideAccount).toBe("berth-system/berth-web");
+      expect(env.appsDomain).toBe(overlay === "demo" ? "localhost" : null);
       expect(metadata.name === "berth-web" ? env.port : env.metricsPort).toBe(
         metadata.name === "berth-web" ? 8080 : 9090,
       );

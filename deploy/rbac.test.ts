@@ -1,12 +1,19 @@
 import { expect, test } from "vitest";
+import { INSIDE_ROLE } from "../server/adapters/cluster/kubernetes/pods/manifests.ts";
 import { called, given, manifests } from "./testing/rights.ts";
 
-test("the worker's account may do what the adapters call: nothing is missing, nothing is more", () => {
-  expect(given("berth-worker").toSorted()).toEqual(called().toSorted());
-});
+test.each(["berth-worker", "berth-web"] as const)(
+  "the account of %s may do what its adapters call: nothing is missing, nothing is more",
+  (account) => {
+    expect(given(account).toSorted()).toEqual(called(account).toSorted());
+  },
+);
 
-test("the web's account may do nothing", () => {
-  expect(given("berth-web")).toEqual([]);
+test("the web's rights are bound by nobody but the worker, and never cluster-wide", () => {
+  const all = manifests();
+  expect(all.flatMap(({ subjects = [] }) => subjects.map(({ name }) => name))).not.toContain("berth-web");
+  expect(all.flatMap(({ roleRef }) => roleRef?.name ?? [])).not.toContain(INSIDE_ROLE);
+  expect(given("berth-web").filter((right) => !right.startsWith("tenant: "))).toEqual([]);
 });
 
 test("no rule has a wildcard, escalates, or impersonates", () => {
