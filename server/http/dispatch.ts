@@ -1,7 +1,6 @@
 // One way in for every request of the wire: doors, limits, who, what, then the handler and its checked reply.
-import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { type Principal, requireScope } from "../../domain/account/principal.ts";
+import { type Principal, requireScope, type Scope } from "../../domain/account/principal.ts";
 import { AppError } from "../../domain/errors.ts";
 import { idField, listNames } from "../../protocol/fields.ts";
 import { openApi } from "../../protocol/openapi.ts";
@@ -12,6 +11,7 @@ import { createAgentKeys } from "./agent-keys.ts";
 import { verifyAgent } from "./agent-signature.ts";
 import type { Call } from "./call.ts";
 import { type Caller, createDoors } from "./doors.ts";
+import { idempotencyKeyOf, lastEventIdOf, requestIdOf } from "./headers.ts";
 import { type Identity, identify } from "./identify.ts";
 import { createLimits, DEMO_RATES, RATES, type Rates } from "./limits.ts";
 import { headerOf, pathOfTarget, type WireRequest, type WireResponse, wantsEventStream } from "./message.ts";
@@ -49,6 +49,12 @@ export interface Dispatcher {
   readonly dispatch: Dispatch;
   /** The same doors, limits and log for a page that somebody else serves. */
   admitPage(request: WireRequest): Promise<PageVisit>;
+  /**
+   * The same doors, limits and log for an upgrade that somebody else answers. Who sends no Origin needs a token.
+   * @param go what is left to check, before the upgrade; what it throws is the refusal
+   * @returns what to answer instead of the upgrade; null where it may go on
+   */
+  admitUpgrade(request: WireRequest, needs: Scope, go: (who: Identity) => Promise<void>): Promise<WireResponse | null>;
   /** Whether forwarded headers of this peer count. */
   trusts(peer: string | null): boolean;
 }
@@ -74,7 +80,7 @@ const SECURITY_HEADERS = {
 
 /** What is learnt of a request on its way, for the log and the counters. */
 interface Seen {
-  operation: OperationName | "metrics" | "openapi" | "page" | "file" | "none";
+  operation: OperationName | "metrics" | "openapi" | "page" | "file" | "upgrade" | "none";
   account?: string;
 }
 
@@ -94,11 +100,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     try {
       response = await answer(request, seen);
     } catch (error) {
-      const known = toAppError(error);
-      if (known.code === "internal" || known.code === "unavailable")
-        deps.log.error({ requestId, operation: seen.operation, err: error }, "a request failed");
-      response = problemResponse(known, requestId);
-      if (known.code === "method-not-allowed") response = withHeaders(response, allowOf(request));
+      response = refusalOf(error, requestId, seen);
+      if (response.status === 405) response = withHeaders(response, allowOf(request));
     }
     record(request, requestId, seen, response.status, startedMs);
     return withHeaders(response, { ...SECURITY_HEADERS, "x-request-id": requestId });
@@ -119,6 +122,37 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       const headers = { ...SECURITY_HEADERS, "x-request-id": requestId };
       return { refusal: withHeaders(problemResponse(toAppError(error), requestId), headers), requestId, done };
     }
+  }
+
+  async function admitUpgrade(request: WireRequest, needs: Scope, go: (who: Identity) => Promise<void>) {
+    const startedMs = performance.now();
+    const requestId = requestIdOf(request);
+    const seen: Seen = { operation: "upgrade" };
+    try {
+      const caller = doors.admitUpgrade(request);
+      await limits.request(caller);
+      const ownPage = request.headers.origin !== undefined; // another page's is refused at the door
+      const spoken = ownPage || request.headers.authorization !== undefined;
+      const who = spoken ? await identify(deps, options.sessionSecret, request, caller, ownPage) : null;
+      if (!who) throw new AppError("unauthenticated", "Send a token: Authorization: Bearer …");
+      seen.account = who.principal.account;
+      await limits.account(who.principal.account);
+      requireScope(who.principal, needs);
+      await go(who);
+      record(request, requestId, seen, 101, startedMs);
+      return null;
+    } catch (error) {
+      const refusal = refusalOf(error, requestId, seen);
+      record(request, requestId, seen, refusal.status, startedMs);
+      return withHeaders(refusal, { ...SECURITY_HEADERS, "x-request-id": requestId });
+    }
+  }
+
+  function refusalOf(error: unknown, requestId: string, { operation }: Seen): WireResponse {
+    const known = toAppError(error);
+    if (known.code === "internal" || known.code === "unavailable")
+      deps.log.error({ requestId, operation, err: error }, "a request failed");
+    return problemResponse(known, requestId);
   }
 
   function record(request: WireRequest, requestId: string, seen: Seen, status: number, startedMs: number): void {
@@ -170,7 +204,10 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     let who: Identity | null = null;
     let said: unknown;
     if (operation.access === "agent") said = await proveAgent(request, caller, rawParams);
-    else who = await identify(deps, options.sessionSecret, request, caller, stream !== undefined);
+    else {
+      const ownPage = stream !== undefined && headerOf(request.headers, "sec-fetch-site") === "same-origin";
+      who = await identify(deps, options.sessionSecret, request, caller, ownPage);
+    }
     if (name === "createNonce") await limits.nonce(caller);
     if (who) {
       seen.account = who.principal.account;
@@ -228,7 +265,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     }
   }
 
-  return { dispatch, admitPage, trusts: doors.trusts };
+  return { dispatch, admitPage, admitUpgrade, trusts: doors.trusts };
 }
 
 /** Names of each operation's query that may be repeated: asked of its schema once. */
@@ -246,26 +283,6 @@ function refuseStranger(access: Access, principal: Principal | null): void {
   if (access === "public" || access === "agent") return;
   if (!principal) throw new AppError("unauthenticated", "Send a token: Authorization: Bearer …");
   requireScope(principal, access);
-}
-
-function requestIdOf(request: WireRequest): string {
-  const given = headerOf(request.headers, "x-request-id");
-  return given !== undefined && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
-}
-
-/** @throws AppError `bad-request` */
-function idempotencyKeyOf(request: WireRequest): string | null {
-  const key = headerOf(request.headers, "idempotency-key");
-  if (key === undefined) return null;
-  if (/^[\x21-\x7e]{1,200}$/.test(key)) return key;
-  const fields = [{ field: "Idempotency-Key", message: "1 to 200 visible ASCII characters" }];
-  throw new AppError("bad-request", "The Idempotency-Key is not valid.", { fields });
-}
-
-/** What is no event id starts from the beginning: a browser sends back only what it was given. */
-function lastEventIdOf(request: WireRequest): number | null {
-  const id = headerOf(request.headers, "last-event-id");
-  return id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : null;
 }
 
 /** The number that is signed is the number that counts. @throws AppError `bad-signature` */

@@ -23,6 +23,8 @@ export interface Caller {
 export interface Doors {
   /** @throws AppError `wrong-host`, `foreign-origin`, `bad-request` */
   admit(request: WireRequest): Caller;
+  /** The same for an upgrade: a GET that may do anything, so that a page of another origin is refused. */
+  admitUpgrade(request: WireRequest): Caller;
   /** Whether a proxy that may speak for others carried the request. */
   trusts(peer: string | null): boolean;
 }
@@ -72,28 +74,30 @@ export function createDoors({ publicUrl, demo, trustedProxies }: DoorRules): Doo
     throw new AppError("wrong-host", "This broker is reached at its own address only.");
   }
 
-  function refuseForeignOrigin({ method, headers }: WireRequest): void {
-    if (SAFE_METHODS.includes(method)) return;
+  function refuseForeignOrigin({ headers }: WireRequest): void {
     const from = headers.origin?.toLowerCase();
     const site = headerOf(headers, "sec-fetch-site")?.toLowerCase();
     if ((from === undefined || origins.includes(from)) && site !== "cross-site" && site !== "same-site") return;
     throw new AppError("foreign-origin", "A page of another origin may not do this here.");
   }
 
+  function admit(request: WireRequest, safe: boolean): Caller {
+    const peer = request.peer === null ? null : plainAddress(request.peer);
+    const trusted = trusts(peer);
+    refuseWrongHost(request, trusted);
+    if (!safe) refuseForeignOrigin(request);
+    const carried = FORWARDING_HEADERS.some((name) => request.headers[name] !== undefined);
+    const forwardedFor = trusted ? headerOf(request.headers, "x-forwarded-for") : undefined;
+    return {
+      address: peer !== null && forwardedFor ? clientOf(peer, forwardedFor) : peer,
+      local: peer !== null && isLoopback(peer) && !carried,
+    };
+  }
+
   return {
     trusts: (peer) => trusts(peer === null ? null : plainAddress(peer)),
-    admit(request) {
-      const peer = request.peer === null ? null : plainAddress(request.peer);
-      const trusted = trusts(peer);
-      refuseWrongHost(request, trusted);
-      refuseForeignOrigin(request);
-      const carried = FORWARDING_HEADERS.some((name) => request.headers[name] !== undefined);
-      const forwardedFor = trusted ? headerOf(request.headers, "x-forwarded-for") : undefined;
-      return {
-        address: peer !== null && forwardedFor ? clientOf(peer, forwardedFor) : peer,
-        local: peer !== null && isLoopback(peer) && !carried,
-      };
-    },
+    admit: (request) => admit(request, SAFE_METHODS.includes(request.method)),
+    admitUpgrade: (request) => admit(request, false),
   };
 }
 

@@ -4,7 +4,7 @@ import { AppError } from "../../domain/errors.ts";
 import type { Deps } from "../deps.ts";
 import { authenticate } from "../usecases/account/authenticate.ts";
 import type { Caller } from "./doors.ts";
-import { headerOf, type WireRequest } from "./message.ts";
+import type { WireRequest } from "./message.ts";
 import { cookieOf, SESSION_COOKIE, tokenOfCookie } from "./session-cookie.ts";
 
 export interface Identity {
@@ -16,9 +16,9 @@ export interface Identity {
 type IdentifyDeps = Pick<Deps, "db" | "clock" | "settings">;
 
 /**
- * A token that is given must be good, whatever else would do. The cookie counts for a page's own streams only: nothing
- * else on this side takes it, so a page that steals it or rides on it gets nothing.
- * @param streaming whether an event stream is asked for, by GET
+ * A token that is given must be good, whatever else would do. The cookie counts for a page's own streams and terminals
+ * only: nothing else on this side takes it, so a page that steals it or rides on it gets nothing.
+ * @param ownPage whether one of our own pages asks for a stream or an upgrade
  * @returns null where nobody speaks
  * @throws AppError `unauthenticated`
  */
@@ -27,12 +27,11 @@ export async function identify(
   sessionSecret: string,
   request: WireRequest,
   caller: Caller,
-  streaming: boolean,
+  ownPage: boolean,
 ): Promise<Identity | null> {
   const authorization = request.headers.authorization;
   if (authorization !== undefined) return byToken(deps, /^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1]);
-  const ownPage = headerOf(request.headers, "sec-fetch-site") === "same-origin";
-  if (streaming && ownPage) {
+  if (ownPage) {
     const cookie = cookieOf(request.headers.cookie, SESSION_COOKIE);
     const token = await tokenOfCookie(cookie, sessionSecret);
     const principal = token === null ? null : await authenticate(deps, token);

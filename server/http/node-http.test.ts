@@ -105,7 +105,8 @@ function slowDispatcher() {
     return { status: 200, headers: {}, body: target };
   }
   const visit: PageVisit = { refusal: null, requestId: "r", done: () => {} };
-  const dispatcher: Dispatcher = { dispatch, admitPage: async () => visit, trusts: () => false };
+  const admitUpgrade = async () => null;
+  const dispatcher: Dispatcher = { dispatch, admitPage: async () => visit, admitUpgrade, trusts: () => false };
   return { dispatcher, release, begun };
 }
 

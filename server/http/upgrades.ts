@@ -72,16 +72,16 @@ async function answer(
 
 /** Answers with a problem in plain HTTP and closes. */
 export function refuseUpgrade(socket: Duplex, error: AppError, requestId: string = randomUUID()): void {
-  answerUpgrade(socket, problemResponse(error, requestId), requestId);
+  const problem = problemResponse(error, requestId);
+  answerUpgrade(socket, { ...problem, headers: { ...problem.headers, "x-request-id": requestId } });
 }
 
 /** Answers in plain HTTP instead of upgrading, and closes. */
-export function answerUpgrade(socket: Duplex, { status, headers, body }: WireResponse, requestId: string): void {
+export function answerUpgrade(socket: Duplex, { status, headers, body }: WireResponse): void {
   if (!socket.writable || typeof body !== "string") return void socket.destroy();
   const lines = Object.entries({
     ...headers,
     "content-length": String(Buffer.byteLength(body)),
-    "x-request-id": requestId,
     connection: "close",
   }).map(([name, value]) => `${name}: ${value}`);
   socket.resume(); // a socket closed on unread bytes would lose the reply on its way
