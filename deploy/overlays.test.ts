@@ -118,7 +118,7 @@ describe.skipIf(!TEST_KUBECONFIG)("the overlays (need BERTH_TEST_KUBECONFIG, and
   test.each(OVERLAYS)(
     "%s runs everything without root, without rights, with a limit, and updates it without a gap",
     (overlay) => {
-      for (const { kind, metadata, spec } of workloads(overlay)) {
+      for (const { kind, spec } of workloads(overlay)) {
         const pod = spec.template.spec;
         expect(pod.automountServiceAccountToken).toBe(false);
         for (const one of pod.containers) expect(one.readinessProbe).toBeDefined();
