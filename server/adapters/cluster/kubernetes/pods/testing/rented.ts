@@ -1,5 +1,9 @@
 // Workspaces on the real cluster for tests: of tenants and a prefix of their own, and everything taken back.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
+import { KubeConfig, NetworkingV1Api } from "@kubernetes/client-node";
 import type { ExecutionSpec, Observed } from "../../../../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId } from "../../../../../../domain/ids.ts";
 import { TEST_KUBECONFIG, testCluster } from "../../../../../testing/kubernetes.ts";
@@ -41,6 +45,8 @@ export async function openQuay() {
     clock: { now: () => new Date() },
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
+  const admin = new KubeConfig();
+  admin.loadFromFile(TEST_KUBECONFIG);
   const tenants = new Set<string>();
 
   async function until(id: ExecutionId, state: Observed["state"]): Promise<Observed> {
@@ -62,6 +68,15 @@ export async function openQuay() {
     cluster,
     kube,
     nodeName,
+    networking: admin.makeApiClient(NetworkingV1Api),
+
+    /** Asks the API server as somebody without a token. @returns the HTTP status */
+    async anonymously(path: string): Promise<number> {
+      const [reply]: IncomingMessage[] = await once(get(`${kube.server}${path}`, { ca: kube.caPem }), "response");
+      reply?.resume();
+      return reply?.statusCode ?? 0;
+    },
+
     newTenant: () => `0x${randomBytes(20).toString("hex")}`,
 
     /** Puts a workspace on the node: one core, 256 MB and 1 GB where nothing else is said. */
