@@ -36,8 +36,9 @@ export interface Queue {
 /** What Berth needs from whatever runs executions. Idempotent by execution id. */
 export interface Cluster {
   apply(spec: ExecutionSpec, where: Placement): Promise<void>;
-  observe(id: ExecutionId): Promise<Observed>;
-  remove(id: ExecutionId): Promise<void>;
+  /** @param where it was placed: without it, it is looked for everywhere */
+  observe(id: ExecutionId, where?: Placement): Promise<Observed>;
+  remove(id: ExecutionId, where?: Placement): Promise<void>;
   /** All that the cluster holds for Berth, wanted or not: recovery and orphans. */
   list(): Promise<readonly { readonly id: ExecutionId; readonly observed: Observed }[]>;
 }
@@ -151,6 +152,13 @@ export interface Nodes {
   watch(onChange: (change: NodeChange) => void, signal: AbortSignal): Promise<void>;
 }
 
+/** Whether what a process leans on beside its database answers. Cheap: each is asked once in a few seconds at most. */
+export interface Answers {
+  queue(): Promise<boolean>;
+  /** null where no Kubernetes is configured */
+  readonly cluster: (() => Promise<boolean>) | null;
+}
+
 /** Encrypts what must not be read from a database dump. */
 export interface SecretBox {
   seal(plain: string): string;
@@ -227,6 +235,7 @@ export interface Deps {
   readonly inside: { readonly agent: Inside; readonly pods: Inside | null };
   /** null where no Kubernetes is configured: machines cannot join as nodes */
   readonly nodes: Nodes | null;
+  readonly answers: Answers;
   readonly secrets: SecretBox;
   readonly ssh: Ssh;
   readonly wallets: Wallets;

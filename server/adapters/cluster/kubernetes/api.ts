@@ -1,4 +1,5 @@
 // The API server: clients that give up in time, try again where that may help, and say what went wrong.
+import { Agent } from "node:https";
 import {
   ApiException,
   CertificatesV1Api,
@@ -39,6 +40,7 @@ export function openApi(config: KubeConfig) {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error("the kubeconfig names no current cluster");
   const http = new IsomorphicFetchHttpLibrary();
+  const connections = keptConnections();
   let away = false;
   let probeAt = 0;
   const configuration = createConfiguration({
@@ -49,11 +51,14 @@ export function openApi(config: KubeConfig) {
         if (away && Date.now() < probeAt) throw new ClusterAway();
         if (away) probeAt = Date.now() + TIMEOUT_MS + PROBE_EVERY_MS;
         request.setSignal(AbortSignal.timeout(TIMEOUT_MS));
+        const agent = request.getAgent();
+        if (agent?.constructor === Agent) request.setAgent(connections.of(agent));
         try {
           const answer = await http.send(request).toPromise();
           away = false;
           return answer;
         } catch (error) {
+          connections.drop();
           away = true;
           probeAt = Date.now() + PROBE_EVERY_MS;
           throw error;
@@ -69,6 +74,30 @@ export function openApi(config: KubeConfig) {
     networking: new NetworkingV1Api(configuration),
     rbac: new RbacAuthorizationV1Api(configuration),
     version: new VersionApi(configuration),
+  };
+}
+
+/** So many requests may be under way at the same time; what is beyond waits for its turn. */
+const MOST_CONNECTIONS = 64;
+
+/**
+ * The client makes an agent, and with it a connection and a TLS handshake, for every request: they share one as long as
+ * they would identify themselves alike.
+ */
+function keptConnections() {
+  let kept: { readonly agent: Agent; readonly identity: string } | null = null;
+  const drop = () => {
+    kept = null; // what is under way ends by itself, and its connections with it
+  };
+  return {
+    drop,
+    of({ options }: Agent): Agent {
+      const { ca, cert, key, pfx, passphrase, servername, rejectUnauthorized } = options;
+      const identity = JSON.stringify([ca, cert, key, pfx, passphrase, servername, rejectUnauthorized].map(String));
+      if (kept?.identity !== identity)
+        kept = { agent: new Agent({ ...options, keepAlive: true, maxSockets: MOST_CONNECTIONS }), identity };
+      return kept.agent;
+    },
   };
 }
 
