@@ -5,10 +5,12 @@ import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
 import { agentInside } from "./adapters/cluster/agent/agent-inside.ts";
+import { clusterAnswers } from "./adapters/cluster/kubernetes/alive.ts";
 import { kubernetesInside } from "./adapters/cluster/kubernetes/inside/kubernetes-inside.ts";
 import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { kubernetesCluster } from "./adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
 import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
+import { answering } from "./adapters/system/answering.ts";
 import { databaseClock } from "./adapters/system/clock.ts";
 import { systemIds } from "./adapters/system/ids.ts";
 import { secretBox } from "./adapters/system/secret-box.ts";
@@ -57,6 +59,10 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     queue,
     nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log }),
     pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log }),
+    answers: {
+      queue: answering(() => queue.counts()),
+      cluster: env.kubernetes && clusterAnswers(env.kubernetes.kubeconfig),
+    },
     cluster: agentCluster(agentStore(db, secrets)),
     inside: {
       agent: inside,

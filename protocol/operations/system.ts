@@ -20,12 +20,14 @@ export const systemOperations = {
   ready: operation({
     method: "GET",
     path: "root:/ready",
-    summary: "Ready: the database answers; queue and worker show as degraded",
+    summary: "Ready: the database answers; a worker, a queue or a cluster that is away shows as degraded",
     access: "public",
     response: z.strictObject({
       status: z.enum(["ready", "degraded"]),
       database: z.literal("ok"),
       worker: z.enum(["ok", "away"]),
+      queue: z.enum(["ok", "away"]),
+      cluster: z.enum(["ok", "away", "none"]),
     }),
   }),
 };

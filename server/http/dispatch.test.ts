@@ -50,7 +50,8 @@ test("HEAD says what GET would, without the body", async () => {
 
 test("health, readiness and the contract are served at the root", async () => {
   expect((await wire.ask("/health")).json).toMatchObject({ status: "ok", version: "test", activeDeployments: 0 });
-  expect((await wire.ask("/ready")).json).toEqual({ status: "degraded", database: "ok", worker: "away" });
+  const ready = { status: "degraded", database: "ok", worker: "away", queue: "ok", cluster: "none" };
+  expect((await wire.ask("/ready")).json).toEqual(ready);
   expect((await wire.ask("/openapi.json")).json.openapi).toBe("3.1.0");
 });
 

@@ -12,7 +12,7 @@ import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Deps } from "../deps.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { testDatabase } from "./database.ts";
-import { NOTHING_INSIDE } from "./settings.ts";
+import { ALL_ANSWER, NOTHING_INSIDE } from "./settings.ts";
 
 export const OWNER = "0x00000000000000000000000000000000000000aa";
 export const RENTER = "0x00000000000000000000000000000000000000bb";
@@ -81,6 +81,7 @@ export async function providerWorld() {
     nodes: null,
     pods: null,
     inside: NOTHING_INSIDE,
+    answers: ALL_ANSWER,
     cluster: { apply: refuse, observe: refuse, remove: refuse, list: refuse },
     // Sealing twice never gives the same text, as in the real box.
     secrets: {

@@ -20,6 +20,9 @@ export const TEST_SETTINGS: Settings = {
   walletConnectProjectId: null,
 };
 
+/** Where all that a process leans on is there, and no Kubernetes is configured. */
+export const ALL_ANSWER: Deps["answers"] = { queue: async () => true, cluster: null };
+
 /** Where a test reaches into nothing. */
 const unreached = () => Promise.reject(new Error("this test reaches into no execution"));
 export const NOTHING_INSIDE: Deps["inside"] = {

@@ -14,7 +14,7 @@ import { grantPromotion } from "../repos/ledger.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { reconcileExecution } from "../usecases/execution/reconcile-execution.ts";
 import { testDatabase } from "./database.ts";
-import { NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
+import { ALL_ANSWER, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
 
 export const START = new Date("2026-06-01T12:00:00.000Z");
 export const GPU_MODEL = "NVIDIA GeForce RTX 4090";
@@ -93,6 +93,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     nodes: null,
     pods: null,
     inside: NOTHING_INSIDE,
+    answers: ALL_ANSWER,
     ssh,
     queue: {
       ring: async <N extends RingName>(name: N, payload: Rings[N]) => {
