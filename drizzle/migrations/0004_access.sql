@@ -34,4 +34,14 @@ ALTER TABLE "execution_logs" ADD CONSTRAINT "execution_logs_execution_id_executi
 ALTER TABLE "port_grants" ADD CONSTRAINT "port_grants_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "port_grants_expiry" ON "port_grants" USING btree ("expires_at");--> statement-breakpoint
 ALTER TABLE "jobs" ADD CONSTRAINT "jobs_http_port" CHECK ("jobs"."http_port" between 1 and 65535);--> statement-breakpoint
-ALTER TABLE "templates" ADD CONSTRAINT "templates_http_port" CHECK ("templates"."http_port" between 1 and 65535);
+ALTER TABLE "templates" ADD CONSTRAINT "templates_http_port" CHECK ("templates"."http_port" between 1 and 65535);--> statement-breakpoint
+-- Behind a proxy Jupyter is called by a host that is not its own, and leaves the door to whoever keeps it: the port is its
+-- owner's only. Its check of origins stays: the host that browsers name is the one it hears.
+UPDATE "templates" SET "http_port" = 8888,
+	"command" = '["jupyter", "lab", "--ip=127.0.0.1", "--port=8888", "--no-browser", "--allow-root", "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.allow_remote_access=True"]',
+	"description" = 'JupyterLab with PyTorch, started by itself and opened from the page of the rental, for you only.'
+	WHERE "slug" = 'jupyter';--> statement-breakpoint
+UPDATE "templates" SET "http_port" = 8000,
+	"command" = '["sh", "-c", "[ -n \"${MODEL:-}\" ] || { echo \"No model is served: rent with the variable MODEL, such as MODEL=Qwen/Qwen2.5-0.5B-Instruct, or log in and start: vllm serve MODEL --host 127.0.0.1 --port 8000\"; exit 0; }; exec vllm serve \"$MODEL\" --host 127.0.0.1 --port 8000"]',
+	"description" = 'Serves the language model that the variable MODEL names, as OpenAI does, at a port for you only. Without MODEL it waits for your own "vllm serve". For cards of 24 GB or more.'
+	WHERE "slug" = 'vllm';

@@ -1,6 +1,11 @@
 // Templates on a real PostgreSQL: the seeded catalogue, and what renting with one of it makes of a job.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { eq, sql } from "drizzle-orm";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { executions, jobs } from "../../../drizzle/schema/job.ts";
 import { gpus, offers } from "../../../drizzle/schema/provider.ts";
 import { templates } from "../../../drizzle/schema/template.ts";
@@ -23,6 +28,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   world.rings.length = 0;
+  world.deps.cluster.specs.clear();
   await world.db.execute(
     sql`truncate accounts, providers, gpus, offers, jobs, executions, holds, postings, entries, events, idempotency, provider_presence cascade`,
   );
@@ -59,6 +65,49 @@ test("the catalogue begins with six templates, each of an image that the operato
   }
 });
 const base = { kind: "rental", gpu_type: GPU_MODEL, duration_hours: 1 };
+
+test("Jupyter and vLLM run by themselves where the port is served, and no other template runs anything", async () => {
+  const { templates: all } = await listTemplates(world.deps);
+  const running = all.filter(({ command }) => command !== null);
+  expect(running.map(({ slug, http_port }) => [slug, http_port])).toEqual([
+    ["jupyter", 8888],
+    ["vllm", 8000],
+  ]);
+  expect(all.filter(({ command, http_port }) => (command === null) !== (http_port === null))).toEqual([]);
+  for (const { command, http_port } of running)
+    expect(command?.join(" ")).toMatch(new RegExp(`--port[= ]${http_port}`));
+  for (const { command } of running) expect(command?.join(" ")).toMatch(/--(ip|host)[= ]127\.0\.0\.1/);
+});
+
+test("without MODEL the vLLM of the template says what to do; with one it serves that and nothing a shell reads", async () => {
+  const [vllm] = await world.db.select().from(templates).where(eq(templates.slug, "vllm"));
+  const [program = "", ...args] = vllm?.command ?? [];
+  const home = await mkdtemp(join(tmpdir(), "berth-vllm-"));
+  onTestFinished(() => rm(home, { recursive: true }));
+  await writeFile(join(home, "vllm"), '#!/bin/sh\nprintf "%s|" "$@"\n', { mode: 0o755 });
+  const run = async (env: Record<string, string>) =>
+    (await promisify(execFile)(program, args, { env: { PATH: `${home}:/usr/bin:/bin`, ...env } })).stdout;
+  expect(await run({})).toMatch(/^No model is served: .*MODEL=.*\n$/);
+  expect(await run({ MODEL: "" })).toMatch(/^No model is served/);
+  const model = 'a/b $(id) "; id #';
+  expect(await run({ MODEL: model })).toBe(`serve|${model}|--host|127.0.0.1|--port|8000|`);
+});
+
+test("a rental takes command and port of its template, its own port wins, and an image of one's own runs nothing", async () => {
+  await machine(24_564, 1_000n);
+  const renter = await world.customer(1);
+  const rented = async (over: Record<string, unknown>) => {
+    const { command, http_port } = await submitRental(world.deps, renter, wish(over), null);
+    return [command?.[0] ?? null, http_port];
+  };
+  expect(await rented({ template: "jupyter" })).toEqual(["jupyter", 8888]);
+  expect(await rented({ template: "jupyter", http_port: 9000 })).toEqual(["jupyter", 9000]);
+  expect(await rented({ template: "plain", http_port: 8080 })).toEqual([null, 8080]);
+  expect(await rented({ image: "me/mine:1" })).toEqual([null, null]);
+  await world.settleRings();
+  const commands = [...world.deps.cluster.specs.values()].map(({ command }) => command?.[0] ?? null);
+  expect(commands.sort()).toEqual(["jupyter", "jupyter", null, null].sort());
+});
 
 test("a rental with a template runs its image with its variables, the customer's own before them", async () => {
   const provider = await machine(24_564, 100_000n);
