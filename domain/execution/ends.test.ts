@@ -65,13 +65,20 @@ function end(snapshot: ExecutionSnapshot, cause: EndCause, exitCode: number | nu
   return { status: advance(snapshot.status, plan.event), reason: plan.reason, billed };
 }
 
+/** What ran cannot have been silent: see below. */
+const OF_WHAT_RAN = END_CAUSES.filter((cause) => cause !== "ssh-silent");
+
 describe.each(END_CAUSES)("an end by %s", (cause) => {
-  const { starting, ran, fault } = LAW[cause];
+  const { starting, fault } = LAW[cause];
   test("before it ran has the cause's own reason and fault, and costs nothing", () => {
     const snapshot = seen({ status: "starting", startedAt: null, expiresAt: null });
     expect(end(snapshot, cause)).toEqual({ status: "failed", reason: starting, billed: 0 });
     expect(REASONS[starting].fault).toBe(fault);
   });
+});
+
+describe.each(OF_WHAT_RAN)("an end by %s", (cause) => {
+  const { ran } = LAW[cause];
   test("while it runs is charged until it ended, whoever's fault it was", () => {
     expect(end(seen({}), cause)).toEqual({ status: "failed", reason: ran, billed: 80 });
   });
@@ -87,16 +94,35 @@ describe.each(END_CAUSES)("an end by %s", (cause) => {
 });
 
 test("what ran and ended without an exit code was ended on the provider, not by its customer", () => {
-  for (const cause of END_CAUSES.filter((cause) => LAW[cause].ran !== LAW[cause].starting))
+  for (const cause of OF_WHAT_RAN.filter((cause) => LAW[cause].ran !== LAW[cause].starting))
     expect(end(seen({}), cause, null).reason).toBe("killed");
 });
 
 test("no reason that says nothing was charged is ever the end of what ran", () => {
-  for (const cause of END_CAUSES)
+  for (const cause of OF_WHAT_RAN)
     for (const status of ["running", "unreachable"] as const)
       for (const exitCode of [0, 1, null]) {
         const { reason } = end(seen({ status }), cause, exitCode);
         if (!reason) throw new Error("an end without a reason");
         expect(REASONS[reason].remedy, `${cause} while ${status}`).not.toContain("Nothing was charged");
+      }
+});
+
+test("what ran is not ended by a door that does not answer: a worker may be new, or the customer closed it", () => {
+  for (const status of ["running", "unreachable", "stopping"] as const) {
+    const silent = planExecution(seen({ status }), ended("ssh-silent", null), NOW);
+    expect(silent).toEqual(planExecution(seen({ status }), { state: "starting" }, NOW));
+    expect(silent.endedAt).toBeNull();
+  }
+});
+
+test("a clock that is wrong by an hour ends nothing before it began, nor in the future", () => {
+  for (const cause of OF_WHAT_RAN)
+    for (const wrongBy of [-3600, 3600])
+      for (const status of ["starting", "running", "unreachable"] as const) {
+        const snapshot = seen({ status, ...(status === "starting" ? { startedAt: null, expiresAt: null } : {}) });
+        const told: Observed = { state: "ended", cause, exitCode: 1, detail: "", endedAt: ago(20 - wrongBy) };
+        const { endedAt } = planExecution(snapshot, told, NOW);
+        expect(endedAt && endedAt >= (snapshot.startedAt ?? snapshot.createdAt) && endedAt <= NOW).toBe(true);
       }
 });

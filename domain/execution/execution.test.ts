@@ -53,6 +53,7 @@ const snapshots: fc.Arbitrary<ExecutionSnapshot> = fc.record({
 const observations: fc.Arbitrary<Observed> = fc.oneof(
   fc.constant<Observed>(ABSENT),
   fc.constant<Observed>({ state: "starting" }),
+  fc.constant<Observed>({ state: "starting", incomplete: true }),
   fc.constant(READY),
   fc.record({
     state: fc.constant("ended"),
@@ -101,6 +102,8 @@ describe("the plan", () => {
         expect(plan.reason).not.toBeNull();
         if (!plan.endedAt) throw new Error("an end without a time");
         expect(plan.endedAt <= NOW).toBe(true);
+        const begun = snapshot.startedAt ?? snapshot.createdAt;
+        expect(plan.endedAt >= begun || begun > NOW).toBe(true);
       }),
       { numRuns: 5_000 },
     );
@@ -129,6 +132,20 @@ describe("the plan", () => {
     });
     expect(planExecution(seen({ status: "starting", startedAt: null }), READY, NOW)).toMatchObject({ event: "ready" });
   });
+  test("what runs and misses something around it is given that back; what is whole is let alone", () => {
+    const incomplete: Observed = { state: "starting", incomplete: true };
+    for (const status of ["starting", "running"] as const) {
+      const startedAt = status === "running" ? ago(58_000) : null;
+      expect(planExecution(seen({ status, startedAt }), incomplete, NOW)).toMatchObject({ act: "apply", event: null });
+      expect(planExecution(seen({ status, startedAt }), { state: "starting" }, NOW)).toMatchObject({
+        ...{ act: "none", event: null },
+      });
+    }
+  });
+  test("what runs and is seen starting, as by a worker that has not asked its door yet, goes on", () => {
+    const plan = planExecution(seen(), { state: "starting" }, NOW);
+    expect(plan).toMatchObject({ act: "none", event: null, endedAt: null });
+  });
   test("a start that takes too long is given up, uncharged", () => {
     const late = seen({ status: "starting", startedAt: null, expiresAt: null, appliedAt: ago(START_TIMEOUT_MS) });
     expect(planExecution(late, { state: "starting" }, NOW)).toMatchObject({
@@ -146,7 +163,8 @@ describe("the plan", () => {
   });
   test("a provider lost for over ten minutes is charged to its last proof of life", () => {
     const silentSince = ago(UNREACHABLE_GRACE_MS);
-    const plan = planExecution(seen({ status: "unreachable", silentSince }), READY, NOW);
+    const startedAt = ago(2 * UNREACHABLE_GRACE_MS);
+    const plan = planExecution(seen({ status: "unreachable", silentSince, startedAt }), READY, NOW);
     expect(plan).toMatchObject({ event: "graceOver", reason: "provider-lost", endedAt: silentSince });
   });
   test("announced maintenance is waited out, and not a moment longer", () => {
@@ -179,6 +197,7 @@ describe("the plan", () => {
   test("a stop is billed to the moment it was asked for, however long the provider takes", () => {
     const asked = ago(90_000);
     const stopping = seen({
+      startedAt: ago(600_000),
       status: "stopping",
       desired: "stop",
       stopReason: "stopped-by-customer",

@@ -79,7 +79,25 @@ const OF_STARTS: readonly EndCause[] = [
  * Decides what to do about one execution. Pure; safe to ask twice.
  * @param now the database's time
  */
-export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: Date): Plan {
+export function planExecution(seen: ExecutionSnapshot, told: Observed, now: Date): Plan {
+  return within(seen, planned(seen, seen.startedAt === null ? told : ofWhatRan(told), now), now);
+}
+
+/**
+ * Only what never answered can be silent: a worker that started anew asks doors anew, and customers may close their own.
+ */
+function ofWhatRan(told: Observed): Observed {
+  return told.state === "ended" && told.cause === "ssh-silent" ? { state: "starting" } : told;
+}
+
+/** Clocks of machines may be wrong by hours: no end is before the beginning, none is in the future. */
+function within({ startedAt, createdAt }: ExecutionSnapshot, step: Plan, now: Date): Plan {
+  if (!step.endedAt) return step;
+  const fromMs = Math.max(step.endedAt.getTime(), (startedAt ?? createdAt).getTime());
+  return { ...step, endedAt: earliest(now, new Date(fromMs)) };
+}
+
+function planned(seen: ExecutionSnapshot, observed: Observed, now: Date): Plan {
   if (!isLive(seen.status)) return plan(observed.state === "absent" ? "none" : "remove", null);
   const due = seen.expiresAt !== null && now >= seen.expiresAt;
   const stop = seen.desired === "stop" || due;
@@ -104,7 +122,7 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       if (isOver(now, seen.appliedAt ?? seen.createdAt, START_TIMEOUT_MS))
         return plan("remove", "gaveUp", "start-timeout", now);
       // What the provider has begun it finishes; only what it lost, or never got whole, is applied again.
-      return plan(observed.state === "absent" ? "apply" : "none", null, null, null, after(now, BUSY_AGAIN_MS));
+      return plan(lacks(observed) ? "apply" : "none", null, null, null, after(now, BUSY_AGAIN_MS));
 
     case "running":
       if (observed.state === "ended")
@@ -114,6 +132,7 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       if (seen.silentSince)
         return plan("none", "heartbeatLost", null, null, graceEnd(seen.silentSince, seen.maintenanceUntil));
       if (observed.state === "absent") return plan("remove", "gone", "gone-from-provider", now);
+      if (lacks(observed)) return plan("apply", null, null, null, after(now, BUSY_AGAIN_MS));
       return plan("none", null, null, null, earliest(after(now, BOOK_EVERY_MS), seen.expiresAt));
 
     case "unreachable": {
@@ -138,6 +157,10 @@ export function planExecution(seen: ExecutionSnapshot, observed: Observed, now: 
       return plan("remove", null, null, null, after(now, BUSY_AGAIN_MS));
     }
   }
+}
+
+function lacks(observed: Observed): boolean {
+  return observed.state === "absent" || (observed.state === "starting" && observed.incomplete === true);
 }
 
 /** Announced maintenance is waited out; whoever rented before it was told. */

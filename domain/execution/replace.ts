@@ -9,6 +9,7 @@ const PLACE_AGAIN: readonly ReasonCode[] = [
   "provider-suspended",
   "start-failed",
   "start-timeout",
+  "ssh-silent",
   "unschedulable",
   "evicted",
   "node-lost",

@@ -9,6 +9,8 @@ export interface Placement {
   readonly nodeName: string | null;
   /** the address customers reach the machine on */
   readonly host: string;
+  /** where its SSH answered once it ran: applied again, it is only given back what is missing around it */
+  readonly sshPort?: number | null;
 }
 
 export interface RegistryLogin {
@@ -78,7 +80,8 @@ export type EndCause = (typeof END_CAUSES)[number];
 /** What a cluster sees of one execution now. */
 export type Observed =
   | { readonly state: "absent" }
-  | { readonly state: "starting" }
+  /** `incomplete`: it is there, but something around it is missing, which applying it again gives back */
+  | { readonly state: "starting"; readonly incomplete?: true }
   | { readonly state: "ready"; readonly endpoint: Endpoint }
   | {
       readonly state: "ended";

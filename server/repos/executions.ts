@@ -1,5 +1,5 @@
 // Executions: loaded with all that a decision needs, written under their version, claimed when due.
-import { and, asc, eq, inArray, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNull, sql } from "drizzle-orm";
 import { EXECUTION_STATUSES, isLive } from "../../domain/execution/state.ts";
 import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
@@ -106,6 +106,31 @@ export async function claimDue(db: Db, now: Date, limit: number): Promise<Execut
   return rows.map((row) => row.id);
 }
 
+/** Makes due what waits only because looks at it failed: the reason for that is gone. @returns how many */
+export async function wakeDelayed(db: Db, now: Date): Promise<number> {
+  const rows = await db
+    .update(executions)
+    .set({ nextReconcileAt: now, reconcileAttempts: 0 })
+    .where(and(gt(executions.reconcileAttempts, 0), gt(executions.nextReconcileAt, now)))
+    .returning({ id: executions.id });
+  return rows.length;
+}
+
+/** What nodes of the cluster should hold now. */
+export async function appliedOnNodes(db: Db): Promise<ExecutionId[]> {
+  const rows = await db
+    .select({ id: executions.id })
+    .from(executions)
+    .innerJoin(providerNodes, eq(providerNodes.providerId, executions.providerId))
+    .where(
+      inArray(
+        executions.status,
+        LIVE_STATUSES.filter((status) => status !== "scheduled"),
+      ),
+    );
+  return rows.map(({ id }) => id);
+}
+
 /** Which of these ids belong to live executions. */
 export async function liveAmong(db: Db, ids: readonly ExecutionId[]): Promise<Set<ExecutionId>> {
   if (ids.length === 0) return new Set();
@@ -114,6 +139,16 @@ export async function liveAmong(db: Db, ids: readonly ExecutionId[]): Promise<Se
     .from(executions)
     .where(and(inArray(executions.id, [...ids]), inArray(executions.status, LIVE_STATUSES)));
   return new Set(rows.map((row) => row.id));
+}
+
+/** Which of these ids belong to executions that run. */
+export async function runningAmong(db: Db, ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .select({ id: executions.id })
+    .from(executions)
+    .where(and(inArray(executions.id, [...ids]), eq(executions.status, "running")));
+  return rows.map(({ id }) => id);
 }
 
 /** Makes ended executions whose money or next attempt is not done due again: nothing may rest unsettled. */
