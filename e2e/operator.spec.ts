@@ -2,15 +2,15 @@
 import { generateKeyPairSync } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
-import { logInAsStranger, type OperatorStack, startOperatorStack } from "./operator-stack.ts";
+import { logInAsStranger, type OwnStack, startOwnStack } from "./own-stack.ts";
 
 const PAGES = ["providers?admission=all", "incidents", "appeals", "audit"];
 
-let stack: OperatorStack;
+let stack: OwnStack;
 test.describe.configure({ mode: "serial" });
 test.beforeAll(async () => {
   test.setTimeout(300_000);
-  stack = await startOperatorStack();
+  stack = await startOwnStack();
 });
 test.afterAll(async () => {
   test.setTimeout(60_000);

@@ -14,19 +14,22 @@ import { type BerthClient, berthClient } from "../protocol/client.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-export interface OperatorStack {
+export interface OwnStack {
   readonly url: string;
   /** A client logged in as the wallet that owns a demo machine. */
   owner(machine: string): Promise<BerthClient>;
   /** Takes reputation as an offline edge does, without the two minutes that it takes. @returns the event's id */
   takeReputation(providerId: string, points: number): Promise<number>;
+  /** Makes a node that has a kubelet already the one that a provider was issued: no test can join a second machine. */
+  adoptNode(providerId: string, nodeName: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startOperatorStack(): Promise<OperatorStack> {
-  const dataDir = await mkdtemp(join(tmpdir(), "berth-e2e-operator-"));
+/** @param over variables of its environment */
+export async function startOwnStack(over: Readonly<Record<string, string>> = {}): Promise<OwnStack> {
+  const dataDir = await mkdtemp(join(tmpdir(), "berth-e2e-own-"));
   const args = ["--import", "tsx", "scripts/up/main.ts", "--port", String(await freePort()), "--data-dir", dataDir];
-  const env = { ...process.env, PROVIDER_ADMISSION: "manual", OPERATOR_ADDRESSES: "" };
+  const env = { ...process.env, PROVIDER_ADMISSION: "manual", OPERATOR_ADDRESSES: "", ...over };
   const child = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   const stop = async () => {
     const left = child.exitCode === null ? once(child, "exit") : null;
@@ -45,7 +48,12 @@ export async function startOperatorStack(): Promise<OperatorStack> {
         const { client } = await logIn(url, key);
         return client;
       },
-      takeReputation: (providerId, points) => takeReputation(dataDir, providerId, points),
+      takeReputation: (providerId, points) => withDatabase(dataDir, (sql) => takeReputation(sql, providerId, points)),
+      adoptNode: (providerId, nodeName) =>
+        withDatabase(dataDir, async (sql) => {
+          await sql`update provider_nodes set node_name = ${nodeName}, next_reconcile_at = now()
+            where provider_id = ${providerId}`;
+        }),
     };
   } catch (error) {
     await stop();
@@ -109,19 +117,23 @@ export async function logInAsStranger(url: string, request: APIRequestContext): 
   if (!answer.ok()) throw new Error(`the login answered ${answer.status()}: ${await answer.text()}`);
 }
 
-async function takeReputation(dataDir: string, providerId: string, points: number): Promise<number> {
+async function withDatabase<T>(dataDir: string, use: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   const { postgresPassword } = JSON.parse(await readFile(join(dataDir, "secrets.json"), "utf8"));
   const port = (await readFile(join(dataDir, "postgres", "postmaster.pid"), "utf8")).split("\n")[3];
   const sql = postgres({ host: "127.0.0.1", port: Number(port), user: "postgres", password: postgresPassword, max: 1 });
   try {
-    return await sql.begin(async (tx) => {
-      await tx`update providers set reputation = reputation - ${points} where id = ${providerId}`;
-      const [event] = await tx<{ id: string }[]>`
-        insert into reputation_events (provider_id, delta, reason, at) values (${providerId}, ${-points}, 'offline', now())
-        returning id`;
-      return Number(event?.id);
-    });
+    return await use(sql);
   } finally {
     await sql.end();
   }
+}
+
+function takeReputation(sql: postgres.Sql, providerId: string, points: number): Promise<number> {
+  return sql.begin(async (tx) => {
+    await tx`update providers set reputation = reputation - ${points} where id = ${providerId}`;
+    const [event] = await tx<{ id: string }[]>`
+      insert into reputation_events (provider_id, delta, reason, at) values (${providerId}, ${-points}, 'offline', now())
+      returning id`;
+    return Number(event?.id);
+  });
 }
