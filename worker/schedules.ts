@@ -1,4 +1,5 @@
 // The periodic catch-up of one worker. Each line is one sweep; several workers at once do no harm.
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deps } from "../server/deps.ts";
 import { metrics, setCounts, setTotals } from "../server/metrics.ts";
@@ -38,8 +39,9 @@ function schedules(workerName: string): readonly Schedule[] {
       name: "orphans",
       everyMs: 30_000,
       run: async (deps) => {
-        const { orphans, unsettled } = await sweepOrphans(deps);
+        const { orphans, missing, unsettled } = await sweepOrphans(deps);
         metrics.sweepCorrections.inc({ kind: "orphan" }, orphans);
+        metrics.sweepCorrections.inc({ kind: "missing" }, missing);
         metrics.sweepCorrections.inc({ kind: "unsettled" }, unsettled);
       },
     },
@@ -89,7 +91,9 @@ function schedules(workerName: string): readonly Schedule[] {
 /** Starts all sweeps, each at once and then in its rhythm, never twice at the same time. */
 export function startSchedules(deps: Deps, workerName: string): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const loops = schedules(workerName).map((schedule) => loop(deps, schedule, stopping.signal));
+  const all = schedules(workerName);
+  setMaxListeners(all.length + 1, stopping.signal); // each of them waits for it, and for nothing longer than its pause
+  const loops = all.map((schedule) => loop(deps, schedule, stopping.signal));
   return {
     async stop() {
       stopping.abort();
