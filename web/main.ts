@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseEnv } from "../server/env.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
 import { createWebServer } from "../server/http/node-http.ts";
+import { createTerminals } from "../server/http/terminal.ts";
 import { wireMetrics } from "../server/metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
@@ -36,7 +37,8 @@ async function main(): Promise<void> {
 
   const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port });
   await pages.prepare();
-  const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler());
+  const terminals = createTerminals(deps, dispatcher);
+  const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler(), [terminals.upgrade]);
   server.listen(env.port, env.bindHost);
   await once(server, "listening");
   const stamping = await keepStamping(
@@ -55,6 +57,7 @@ async function main(): Promise<void> {
     stopping = true;
     deps.log.info({ signal }, "the web stops: no more requests, what runs is finished");
     stamping.stop();
+    terminals.stop();
     await stop();
     await pages.close();
     await close();

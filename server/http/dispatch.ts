@@ -45,6 +45,9 @@ export interface PageVisit {
   done(status: number): void;
 }
 
+/** What to answer instead of an upgrade, or what was found out for it. */
+export type Admission<T> = { readonly refusal: WireResponse } | { readonly admitted: T };
+
 export interface Dispatcher {
   readonly dispatch: Dispatch;
   /** The same doors, limits and log for a page that somebody else serves. */
@@ -52,9 +55,8 @@ export interface Dispatcher {
   /**
    * The same doors, limits and log for an upgrade that somebody else answers. Who sends no Origin needs a token.
    * @param go what is left to check, before the upgrade; what it throws is the refusal
-   * @returns what to answer instead of the upgrade; null where it may go on
    */
-  admitUpgrade(request: WireRequest, needs: Scope, go: (who: Identity) => Promise<void>): Promise<WireResponse | null>;
+  admitUpgrade<T>(request: WireRequest, needs: Scope, go: (who: Identity) => Promise<T>): Promise<Admission<T>>;
   /** Whether forwarded headers of this peer count. */
   trusts(peer: string | null): boolean;
 }
@@ -124,7 +126,11 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     }
   }
 
-  async function admitUpgrade(request: WireRequest, needs: Scope, go: (who: Identity) => Promise<void>) {
+  async function admitUpgrade<T>(
+    request: WireRequest,
+    needs: Scope,
+    go: (who: Identity) => Promise<T>,
+  ): Promise<Admission<T>> {
     const startedMs = performance.now();
     const requestId = requestIdOf(request);
     const seen: Seen = { operation: "upgrade" };
@@ -138,13 +144,13 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       seen.account = who.principal.account;
       await limits.account(who.principal.account);
       requireScope(who.principal, needs);
-      await go(who);
+      const admitted = await go(who);
       record(request, requestId, seen, 101, startedMs);
-      return null;
+      return { admitted };
     } catch (error) {
       const refusal = refusalOf(error, requestId, seen);
       record(request, requestId, seen, refusal.status, startedMs);
-      return withHeaders(refusal, { ...SECURITY_HEADERS, "x-request-id": requestId });
+      return { refusal: withHeaders(refusal, { ...SECURITY_HEADERS, "x-request-id": requestId }) };
     }
   }
 
@@ -200,7 +206,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     seen: Seen,
   ): Promise<WireResponse> {
     const operation: OperationShape = operations[name];
-    const stream = request.method === "GET" && wantsEventStream(request.headers) ? streams[name] : undefined;
+    const stream = request.method === "GET" && wantsEventStream(request) ? streams[name] : undefined;
     let who: Identity | null = null;
     let said: unknown;
     if (operation.access === "agent") said = await proveAgent(request, caller, rawParams);

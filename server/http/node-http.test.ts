@@ -105,7 +105,7 @@ function slowDispatcher() {
     return { status: 200, headers: {}, body: target };
   }
   const visit: PageVisit = { refusal: null, requestId: "r", done: () => {} };
-  const admitUpgrade = async () => null;
+  const admitUpgrade = async () => ({ refusal: { status: 404, headers: {}, body: "" } });
   const dispatcher: Dispatcher = { dispatch, admitPage: async () => visit, admitUpgrade, trusts: () => false };
   return { dispatcher, release, begun };
 }

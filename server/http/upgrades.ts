@@ -39,7 +39,7 @@ export function serveUpgrades(server: Server, upgrades: readonly Upgrade[]): Upg
       open.delete(socket);
       call.abort();
     });
-    if (stopping) return refuseUpgrade(socket, new AppError("unavailable", "This process stops; connect again."));
+    if (stopping) return void refuseUpgrade(socket, new AppError("unavailable", "This process stops; connect again."));
     void answer(upgrades, request, socket, head, call.signal);
   });
 
