@@ -18,8 +18,8 @@ export interface Call<N extends OperationName> {
   readonly body: z.output<Operations[N]["body"]>;
   /** null where none was sent, or where the operation honours none */
   readonly idempotencyKey: string | null;
-  /** of an event stream that is taken up again */
-  readonly lastEventId: number | null;
+  /** of an event stream that is taken up again, as it was sent */
+  readonly lastEventId: string | null;
   /** fires when the caller is gone, or the process stops */
   readonly signal: AbortSignal;
 }

@@ -18,8 +18,8 @@ export function idempotencyKeyOf(request: WireRequest): string | null {
   throw new AppError("bad-request", "The Idempotency-Key is not valid.", { fields });
 }
 
-/** What is no event id starts from the beginning: a browser sends back only what it was given. */
-export function lastEventIdOf(request: WireRequest): number | null {
+/** What is none of ours starts from the beginning: a browser sends back only what it was given. */
+export function lastEventIdOf(request: WireRequest): string | null {
   const id = headerOf(request.headers, "last-event-id");
-  return id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : null;
+  return id !== undefined && /^[\w.-]{1,80}$/.test(id) ? id : null;
 }

@@ -31,7 +31,9 @@ export function pathOfTarget(target: string): string {
   return end < 0 ? target : target.slice(0, end);
 }
 
-export function wantsEventStream(headers: IncomingHttpHeaders): boolean {
+/** By its Accept, or by `follow=1` in its query, which an operation that cannot be followed refuses. */
+export function wantsEventStream({ headers, target }: Pick<WireRequest, "headers" | "target">): boolean {
+  if (new URLSearchParams(target.slice(pathOfTarget(target).length)).get("follow") === "1") return true;
   const accept = headerOf(headers, "accept") ?? "";
   return accept.split(",").some((type) => type.split(";")[0]?.trim().toLowerCase() === "text/event-stream");
 }

@@ -53,6 +53,7 @@ import { health } from "../usecases/system/health.ts";
 import { ready } from "../usecases/system/ready.ts";
 import type { Handler, StreamHandler } from "./call.ts";
 import { streamJobEvents } from "./job-stream.ts";
+import { streamJobLogs } from "./log-stream.ts";
 
 export const routes: { readonly [N in OperationName]: Handler<N> } = {
   createNonce: async ({ deps, body }) => {
@@ -197,7 +198,9 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   ready: ({ deps }) => ready(deps),
 };
 
-/** Operations that can also be watched, with `Accept: text/event-stream`. */
+/** Operations that can also be watched: with `Accept: text/event-stream`, or `follow=1` where their query has it. */
 export const streams: { readonly [N in OperationName]?: StreamHandler<N> } = {
   listJobEvents: ({ params, ...call }) => streamJobEvents({ ...call, jobId: params.id }),
+  getJobLogs: ({ params, query, ...call }) =>
+    streamJobLogs({ ...call, jobId: params.id, tailLines: query.tail ?? null }),
 };

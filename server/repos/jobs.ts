@@ -36,6 +36,21 @@ export async function findJob(db: Db | Tx, account: string, id: JobId): Promise<
   return row ?? null;
 }
 
+/** Executions of a job before an attempt, oldest first, with the name of the provider. */
+export function earlierAttempts(db: Db, id: JobId, before: number) {
+  return db
+    .select({
+      id: executions.id,
+      attempt: executions.attempt,
+      reason: executions.reason,
+      provider: providers.name,
+    })
+    .from(executions)
+    .innerJoin(providers, eq(providers.id, executions.providerId))
+    .where(and(eq(executions.jobId, id), lt(executions.attempt, before)))
+    .orderBy(executions.attempt);
+}
+
 /** `rentalStatus` as a condition on rows; a test holds the two together. */
 const STATUS_IS = {
   pending: or(

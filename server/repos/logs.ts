@@ -76,7 +76,7 @@ export function logStore(db: Db) {
   };
 }
 
-async function lastPart(tx: Tx, id: ExecutionId): Promise<LogPart | undefined> {
+async function lastPart(tx: Db | Tx, id: ExecutionId): Promise<LogPart | undefined> {
   const [last] = await tx
     .select({ start: executionLogs.start, text: executionLogs.text })
     .from(executionLogs)
@@ -84,6 +84,12 @@ async function lastPart(tx: Tx, id: ExecutionId): Promise<LogPart | undefined> {
     .orderBy(desc(executionLogs.start))
     .limit(1);
   return last;
+}
+
+/** Where an execution's log ends; 0 where nothing was written. */
+export async function logEnd(db: Db, id: ExecutionId): Promise<number> {
+  const last = await lastPart(db, id);
+  return last ? last.start + last.text.length : 0;
 }
 
 /** What no database takes becomes a sign of the same length. */

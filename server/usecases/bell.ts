@@ -8,15 +8,18 @@ export interface Bell {
 }
 
 /** Hang it up before reading what a wake would tell of; whatever changes since then rings it. */
-export function hangBell(wakes: Wakes, topic: string): Bell {
+export function hangBell(wakes: Wakes, ...topics: readonly string[]): Bell {
   let rung = false;
   let wakeUp = () => {};
-  const stop = wakes.subscribe(topic, () => {
+  const ring = () => {
     rung = true;
     wakeUp();
-  });
+  };
+  const stops = topics.map((topic) => wakes.subscribe(topic, ring));
   return {
-    stop,
+    stop() {
+      for (const stop of stops) stop();
+    },
     async heard(ms, signal) {
       if (!rung && ms > 0 && !signal?.aborted)
         await new Promise<void>((resolve) => {
