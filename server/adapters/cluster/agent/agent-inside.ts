@@ -8,9 +8,10 @@ import type { LogStore } from "../../../repos/logs.ts";
 import { sessionOf, socketOf } from "./ssh/channels.ts";
 import type { Link, Opened, Way } from "./ssh/link.ts";
 import { createLinks } from "./ssh/links.ts";
+import { storedLogs } from "./stored-logs.ts";
 
 export interface AgentInsideOptions {
-  readonly logs: LogStore;
+  readonly logs: Pick<LogStore, "read" | "ended">;
   readonly wakes: Wakes;
   readonly log: Log;
   /** private addresses that may be dialled; public ones always may */
@@ -24,7 +25,7 @@ export interface AgentInside extends Inside {
 
 const TERMINAL = "xterm-256color";
 
-export function agentInside({ log, providerAddresses }: AgentInsideOptions): AgentInside {
+export function agentInside({ logs, wakes, log, providerAddresses }: AgentInsideOptions): AgentInside {
   const links = createLinks(providerAddresses);
 
   /** @throws AppError; what an SSH server says to a single channel stays its own error */
@@ -57,10 +58,7 @@ export function agentInside({ log, providerAddresses }: AgentInsideOptions): Age
   }
 
   return {
-    // biome-ignore lint/correctness/useYield: it yields nothing yet
-    async *logs() {
-      throw new Error("UNBUILT");
-    },
+    logs: (at, options) => storedLogs({ logs, wakes }, at.id, options),
     async exec(at, command, { terminal, signal }) {
       const line = shellLine(command);
       const pty = terminal && { term: TERMINAL, cols: terminal.cols, rows: terminal.rows, width: 0, height: 0 };

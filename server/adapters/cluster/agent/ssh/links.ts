@@ -47,7 +47,7 @@ export function createLinks(listed: BlockList, idleMs = IDLE_MS): Links {
     if (!link?.alive) return drop(one);
     if (link.used > 0) return;
     if (current.get(one.key) !== one) return drop(one);
-    one.idle = setTimeout(() => drop(one), idleMs);
+    one.idle = setTimeout(() => (link.used === 0 ? drop(one) : undefined), idleMs);
     one.idle.unref();
   }
 
