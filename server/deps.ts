@@ -126,11 +126,15 @@ export interface JoinTarget {
   readonly caHash: string;
 }
 
-/** What changed in the cluster, as far as a watch tells; `anything` after what it may have missed. */
+/**
+ * What changed in the cluster, as far as a watch tells; `anything` after what it may have missed, `back` where the cluster
+ * answers again after it did not.
+ */
 export type NodeChange =
   | { readonly kind: "node"; readonly name: string }
   | { readonly kind: "request"; readonly tokenId: string }
-  | { readonly kind: "anything" };
+  | { readonly kind: "anything" }
+  | { readonly kind: "back" };
 
 /** The cluster's nodes, apart from what runs on them: joining, marks, leaving. Everything may be done twice. */
 export interface Nodes {

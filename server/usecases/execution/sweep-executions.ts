@@ -1,6 +1,7 @@
 // The periodic catch-up: what is due is rung, what no row knows is removed.
+import type { ExecutionId } from "../../../domain/ids.ts";
 import type { Cluster, Deps } from "../../deps.ts";
-import { claimDue, liveAmong, wakeUnsettled } from "../../repos/executions.ts";
+import { appliedOnNodes, claimDue, liveAmong, runningAmong, wakeUnsettled } from "../../repos/executions.ts";
 
 const CLAIM_AT_ONCE = 500;
 
@@ -12,24 +13,47 @@ export async function sweepDueExecutions({ db, clock, queue }: Pick<Deps, "db" |
 }
 
 /**
- * Removes what clusters hold and no live row wants, and wakes what rests without its end.
+ * Removes what clusters hold and no live row wants, rings for rows whose pods are gone, and wakes what rests without its end.
  * @returns corrections of each kind: what rings and watches missed
  */
-export async function sweepOrphans(deps: Pick<Deps, "db" | "clock" | "cluster" | "pods" | "log">) {
+export async function sweepOrphans(deps: Pick<Deps, "db" | "clock" | "queue" | "cluster" | "pods" | "log">) {
   let orphans = 0;
+  let missing = 0;
   for (const cluster of [deps.cluster, deps.pods]) {
     try {
-      if (cluster) orphans += await removeOrphans(deps, cluster);
+      if (!cluster) continue;
+      // Read before the cluster is: what is applied in between is in neither.
+      const applied = cluster === deps.pods ? await appliedOnNodes(deps.db) : [];
+      const all = (await cluster.list()).filter(({ observed }) => observed.state !== "absent");
+      orphans += await removeOrphans(deps, cluster, all);
+      missing += await ringMissing(deps, applied, all);
     } catch (error) {
       deps.log.warn({ err: error }, "a cluster could not be swept; the next sweep tries again");
     }
   }
-  return { orphans, unsettled: await wakeUnsettled(deps.db, deps.clock.now()) };
+  return { orphans, missing, unsettled: await wakeUnsettled(deps.db, deps.clock.now()) };
 }
 
-async function removeOrphans({ db }: Pick<Deps, "db">, cluster: Cluster): Promise<number> {
-  const held = (await cluster.list()).filter(({ observed }) => observed.state !== "absent").map(({ id }) => id);
+type Held = Awaited<ReturnType<Cluster["list"]>>;
+
+/** A pod that went while nobody watched tells nobody; its row would be looked at with its next booking. */
+async function ringMissing(
+  { queue }: Pick<Deps, "queue">,
+  applied: readonly ExecutionId[],
+  all: Held,
+): Promise<number> {
+  const held = new Set(all.map(({ id }) => id));
+  const missing = applied.filter((id) => !held.has(id));
+  await Promise.all(missing.map((id) => queue.ring("execution.reconcile", { id })));
+  return missing.length;
+}
+
+async function removeOrphans({ db, queue }: Pick<Deps, "db" | "queue">, cluster: Cluster, all: Held): Promise<number> {
+  const held = all.map(({ id }) => id);
   const live = await liveAmong(db, held);
+  // What runs by its row and does not look like it: its next look may be ten minutes away.
+  const changed = all.filter(({ id, observed }) => live.has(id) && observed.state !== "ready").map(({ id }) => id);
+  for (const id of await runningAmong(db, changed)) await queue.ring("execution.reconcile", { id });
   const orphans = held.filter((id) => !live.has(id));
   for (const id of orphans) await cluster.remove(id);
   return orphans.length;

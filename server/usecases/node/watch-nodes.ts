@@ -1,5 +1,6 @@
 // The watch as a doorbell: what changed in the cluster rings the provider it is about. The sweep would find it later.
 import type { Deps, NodeChange } from "../../deps.ts";
+import { wakeDelayed } from "../../repos/executions.ts";
 import { providerOfNode } from "../../repos/nodes.ts";
 import { compareNodes } from "./sweep-nodes.ts";
 
@@ -19,6 +20,7 @@ export async function watchNodes(deps: WatchDeps, signal: AbortSignal): Promise<
 
 async function ringFor(deps: WatchDeps, change: NodeChange): Promise<void> {
   if (change.kind === "anything") return void (await compareNodes(deps));
+  if (change.kind === "back") return void (await wakeDelayed(deps.db, deps.clock.now()));
   const by = change.kind === "node" ? { nodeName: change.name } : { tokenId: change.tokenId };
   const id = await providerOfNode(deps.db, by);
   if (id) await deps.queue.ring("node.reconcile", { id });

@@ -6,7 +6,8 @@ import type { Marks } from "../../../../../domain/node/marks.ts";
 import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../../../domain/node/seen.ts";
 import type { JoinTarget, Log, NodeChange, Nodes } from "../../../../deps.ts";
 import { type Api, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "../api.ts";
-import { follow } from "../watch.ts";
+import type { Tally } from "../tally.ts";
+import { type Followed, follow } from "../watch.ts";
 import { caHash } from "./certificate.ts";
 import { CLUSTER_INFO, clusterInfo, hostPort, readClusterInfo, signatureKey, signClusterInfo } from "./cluster-info.ts";
 import { markPatch } from "./patch.ts";
@@ -20,6 +21,7 @@ export interface KubernetesNodesOptions {
   readonly joinEndpoint: string | null;
   readonly labelPrefix: string;
   readonly log: Log;
+  readonly tally?: Tally;
 }
 
 const SYSTEM = "kube-system";
@@ -31,7 +33,7 @@ const DENIED = { type: "Denied", status: "True", reason: "BerthRefused" };
 
 /** Reads the kubeconfig at once, the cluster only when asked: one that is away stops nobody. */
 export function kubernetesNodes(options: KubernetesNodesOptions): Nodes {
-  const api = openApi(openConfig(options.kubeconfig));
+  const api = openApi(openConfig(options.kubeconfig), options.tally);
   const { labelPrefix: prefix, log } = options;
   const decide = (request: string, condition: typeof APPROVED, message: string) =>
     answer(api, request, { ...condition, message });
@@ -95,9 +97,16 @@ export function kubernetesNodes(options: KubernetesNodesOptions): Nodes {
     async watch(onChange, signal) {
       const onTrouble = (error: unknown) => log.warn({ err: error }, "a watch of the cluster broke; it goes on");
       const { config } = api;
+      const { tally } = options;
       await Promise.all([
-        follow(watchOfNodes({ config, onTrouble }, prefix, allNodes, onChange), signal),
-        follow(watchOfRequests({ config, onTrouble }, allRequests, onChange), signal),
+        follow(
+          {
+            ...watchOfNodes({ config, tally, onTrouble }, prefix, allNodes, onChange),
+            onBack: () => onChange({ kind: "back" }),
+          },
+          signal,
+        ),
+        follow(watchOfRequests({ config, tally, onTrouble }, allRequests, onChange), signal),
       ]);
     },
   };
@@ -105,7 +114,7 @@ export function kubernetesNodes(options: KubernetesNodesOptions): Nodes {
 
 /** Nodes say much, mostly the same: only what we look at rings. */
 function watchOfNodes(
-  base: { config: Api["config"]; onTrouble: (error: unknown) => void },
+  base: Pick<Followed, "config" | "tally" | "onTrouble">,
   prefix: string,
   list: () => Promise<{ nodes: SeenNode[]; version: string }>,
   onChange: (change: NodeChange) => void,
@@ -136,7 +145,7 @@ function watchOfNodes(
 }
 
 function watchOfRequests(
-  base: { config: Api["config"]; onTrouble: (error: unknown) => void },
+  base: Pick<Followed, "config" | "tally" | "onTrouble">,
   list: () => Promise<{ requests: JoinRequest[]; version: string }>,
   onChange: (change: NodeChange) => void,
 ) {
