@@ -1,10 +1,8 @@
 // A whole control plane in real processes, to be killed: a durable PostgreSQL, one web and one worker.
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
@@ -14,31 +12,12 @@ import { freePort, type RunningPostgres, startPostgres } from "../embedded-postg
 import { migrateDatabase } from "../migrate.ts";
 import { endProcess } from "../processes.ts";
 import { type Machine, startMachine } from "./machine.ts";
+import { answers, type Program, program } from "./program.ts";
 
 const run = promisify(execFile);
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The integration tests' sweep of killed runs looks here too; a folder carries its owner's process id. */
-const HOME = join(tmpdir(), "berth-test-postgres");
-const STARTS_WITHIN_MS = 60_000;
-
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/** One of the two programs, started and ended as often as a test likes. */
-export interface Program {
-  /** Resolves once it works. */
-  start(): Promise<void>;
-  /** Sends the signal and waits for the end. */
-  end(signal: NodeJS.Signals): Promise<Exit>;
-  /** Stands still, as a virtual machine that is moved does; `on` goes on from there. */
-  pause(): void;
-  on(): void;
-  /** Ends that no test asked for. */
-  readonly crashes: readonly Exit[];
-}
+export const HOME = join(tmpdir(), "berth-test-postgres");
 
 export interface Stack extends AsyncDisposable {
   readonly url: string;
@@ -90,8 +69,8 @@ export async function openStack(): Promise<Stack> {
     ...{ PATH, HOME: home, NODE_ENV: "production", BERTH_DEMO: "1" },
     ...{ DATABASE_URL: database.url, PORT: String(port), PUBLIC_URL: url, NEXTAUTH_URL: url },
   };
-  const web = program("web", folder, env, () => answers(`${url}/ready`));
-  const worker = program("worker", folder, env, async (log) => log.includes("the worker runs"));
+  const web = program("web", join(folder, "web.log"), env, () => answers(`${url}/ready`));
+  const worker = program("worker", join(folder, "worker.log"), env, async (log) => log.includes("the worker runs"));
   const client = postgres(database.url, { max: 4, onnotice: () => {}, backoff: () => 0.2 });
   const stack: Stack = {
     url,
@@ -124,65 +103,6 @@ export async function openStack(): Promise<Stack> {
     await stack[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-function program(
-  name: "web" | "worker",
-  folder: string,
-  env: NodeJS.ProcessEnv,
-  works: (log: string) => Promise<boolean>,
-): Program {
-  const logFile = join(folder, `${name}.log`);
-  const crashes: Exit[] = [];
-  let running: { readonly child: ChildProcess; readonly ended: Promise<Exit> } | undefined;
-  const lastWords = async () => (await readFile(logFile, "utf8").catch(() => "")).split("\n").slice(-15).join("\n");
-
-  return {
-    crashes,
-    async start() {
-      const log = createWriteStream(logFile, { flags: "a" });
-      const child = spawn(process.execPath, ["--enable-source-maps", `dist/${name}.mjs`], {
-        cwd: ROOT,
-        env,
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      let said = "";
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.pipe(log, { end: false });
-        stream.on("data", (chunk: Buffer) => {
-          said = (said + chunk.toString()).slice(-10_000);
-        });
-      }
-      const ended = new Promise<Exit>((resolve) =>
-        child.once("exit", (code, signal) => {
-          log.end();
-          if (running?.child === child) crashes.push({ code, signal });
-          resolve({ code, signal });
-        }),
-      );
-      running = { child, ended };
-      const deadlineMs = Date.now() + STARTS_WITHIN_MS;
-      while (!(await works(said))) {
-        if (child.exitCode !== null || Date.now() > deadlineMs)
-          throw new Error(`the ${name} does not start:\n${await lastWords()}`);
-        await new Promise((wake) => setTimeout(wake, 25));
-      }
-    },
-    pause: () => void running?.child.kill("SIGSTOP"),
-    on: () => void running?.child.kill("SIGCONT"),
-    async end(signal) {
-      const ending = running;
-      if (!ending) return { code: null, signal: null };
-      running = undefined;
-      ending.child.kill(signal);
-      return ending.ended;
-    },
-  };
-}
-
-async function answers(url: string): Promise<boolean> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
-  return response?.ok ?? false;
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
