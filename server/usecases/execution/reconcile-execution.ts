@@ -4,7 +4,7 @@ import { type ExecutionSnapshot, type Plan, planExecution, START_TIMEOUT_MS } fr
 import { isPlacedAgain } from "../../../domain/execution/replace.ts";
 import type { ExecutionSpec, Observed, Placement } from "../../../domain/execution/spec.ts";
 import { advance, isLive } from "../../../domain/execution/state.ts";
-import type { ExecutionId } from "../../../domain/ids.ts";
+import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
 import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
 import { charge } from "../../../domain/money/charge.ts";
@@ -20,7 +20,7 @@ import { lockProvider, releaseGpus } from "../../repos/providers.ts";
 import { loginForImage } from "../account/registry-logins.ts";
 import { outageSoFar } from "../job/job-view.ts";
 import { clusterOf } from "./clusters.ts";
-import { MESSAGES } from "./messages.ts";
+import { detailOf, MESSAGES } from "./messages.ts";
 import { placeAgain } from "./place-again.ts";
 
 export type ReconcileDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "cluster" | "pods" | "secrets" | "settings">;
@@ -29,11 +29,12 @@ export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): 
   const row = await loadExecution(deps.db, id);
   if (!row) return;
   const cluster = clusterOf(deps, row.provider.runtime);
-  const observed = await cluster.observe(id);
+  const where = placementOf(row);
+  const observed = await cluster.observe(id, where);
   const now = deps.clock.now();
   const step = planExecution(await snapshot(deps, row, now), observed, now);
-  if (step.act === "apply") await cluster.apply(await specOf(deps, row), placementOf(row));
-  if (step.act === "remove") await cluster.remove(id);
+  if (step.act === "apply") await cluster.apply(await specOf(deps, row), where);
+  if (step.act === "remove") await cluster.remove(id, where);
   if (!isLive(row.execution.status)) return finishEnded(deps, row, now);
   const moved = await moveTo(deps, row, observed, step, now);
   if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });
@@ -54,8 +55,9 @@ async function snapshot(
   };
 }
 
-function placementOf({ job, provider, nodeName }: ExecutionRow): Placement {
-  return { tenant: job.account, nodeName, host: provider.host };
+function placementOf({ execution, job, provider, nodeName }: ExecutionRow): Placement {
+  const sshPort = execution.startedAt === null ? null : execution.endpointPort;
+  return { tenant: job.account, nodeName, host: provider.host, sshPort };
 }
 
 /** What an execution is told to be; the same every time it is asked. */
@@ -111,7 +113,8 @@ async function moveTo(
     const againAt = ends ? (again ? now : null) : earliest(step.againAt, nextLook(row, status, warn));
     const settled = ends && !again;
     if (!(await writeExecution(tx, execution, { ...set, status, settled }, againAt))) return false;
-    if (step.event) await recordStep(tx, row, step, now);
+    if (step.event) await recordStep(tx, row, observed, step, now);
+    if (set.endpointPort && execution.startedAt) await recordMove(tx, job.id, set, now);
     if (warn) {
       await updateJob(tx, job.id, { warnedMinutes: warn });
       const message = `${warn} minutes are left. Extend it, or save your work: the storage ends with the rental.`;
@@ -150,7 +153,7 @@ function changes({ execution, job, provider }: ExecutionRow, observed: Observed,
         return { desired: "stop", stopReason: step.reason, stopRequestedAt: earliest(execution.expiresAt, now) };
       break;
   }
-  if (!step.endedAt) return {};
+  if (!step.endedAt) return execution.status === "running" ? doorThatMoved(execution, observed) : {};
   const ended = observed.state === "ended" ? { exitCode: observed.exitCode, endCause: observed.cause } : {};
   const outageMs = outageSoFar(execution, step.endedAt);
   return { ...ended, reason: step.reason, endedAt: step.endedAt, outageMs, unreachableSince: null };
@@ -161,11 +164,23 @@ function nextLook({ execution, job }: ExecutionRow, status: string, warned: numb
   return nextWarningAt(execution.expiresAt, warned ?? job.warnedMinutes);
 }
 
-async function recordStep(tx: Tx, { execution, job }: ExecutionRow, step: Plan, at: Date): Promise<void> {
+/** Where SSH answers, where that is another place than the row says: its service was taken away and made anew. */
+function doorThatMoved({ endpointHost, endpointPort }: ExecutionRow["execution"], observed: Observed): ExecutionSet {
+  if (observed.state !== "ready") return {};
+  const { host, port } = observed.endpoint;
+  return host === endpointHost && port === endpointPort ? {} : { endpointHost: host, endpointPort: port };
+}
+
+async function recordMove(tx: Tx, jobId: JobId, set: ExecutionSet, at: Date): Promise<void> {
+  const message = `Its SSH answers at ${set.endpointHost}:${set.endpointPort} now.`;
+  await recordEvent(tx, { subject: jobId, code: "endpoint-changed", message, at });
+}
+
+async function recordStep(tx: Tx, { execution, job }: ExecutionRow, observed: Observed, step: Plan, at: Date) {
   if (!step.event) return;
   const tells = MESSAGES[step.event](execution.status);
   const reason = step.reason && step.event !== "stopRequested" ? REASONS[step.reason].sentence : null;
-  const message = [tells, reason].filter((part) => part !== null).join(" ");
+  const message = [tells, reason, detailOf(observed, step)].filter((part) => part !== null).join(" ");
   if (!message) return;
   const data = { execution_id: execution.id, attempt: execution.attempt, reason: step.reason };
   await recordEvent(tx, { subject: job.id, code: step.event, message, data, at });

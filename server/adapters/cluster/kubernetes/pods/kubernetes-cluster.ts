@@ -1,48 +1,41 @@
 // Executions as pods: applied by name, so that twice is once; seen by label; taken back with all that was made for them.
-import type { ExecutionSpec, Observed, Placement } from "../../../../../domain/execution/spec.ts";
+import type { EndCause, ExecutionSpec, Observed, Placement } from "../../../../../domain/execution/spec.ts";
+import type { ExecutionId } from "../../../../../domain/ids.ts";
 import type { Clock, Log, WatchedCluster } from "../../../../deps.ts";
-import { type Api, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "../api.ts";
+import { openApi, openConfig, orNull, patiently } from "../api.ts";
+import type { Tally } from "../tally.ts";
 import { follow } from "../watch.ts";
-import {
-  type ClusterRules,
-  envSecret,
-  INSIDE_ROLE,
-  insideBinding,
-  namespace,
-  networkPolicy,
-  type PodSpec,
-  pod,
-  pullSecret,
-  quota,
-  service,
-  sshSecret,
-} from "./manifests.ts";
+import { type Ask, knownDoors } from "./door.ts";
+import { ensureExecution, ensureTenant, letIn, mendDoor, OVER_LIMIT, removeFrom } from "./ensure.ts";
+import type { ClusterRules, PodSpec } from "./manifests.ts";
 import { executionOf, keysOf, namespaceOf, OURS, podName } from "./names.ts";
-import { PodObject, podState, ServiceObject } from "./read.ts";
+import { PodObject, podState, type Seen, ServiceObject, silent } from "./read.ts";
+import { knownWaits } from "./waits.ts";
 
 export interface KubernetesClusterOptions extends ClusterRules {
   /** path of a kubeconfig; null inside the cluster itself */
   readonly kubeconfig: string | null;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tally?: Tally;
+  /** what waiting is measured by; the process's own clock where nothing else is given */
+  readonly elapsedMs?: () => number;
+  /** how a door is asked whether SSH answers */
+  readonly ask?: Ask;
 }
 
 const PAGE = 500;
 /** What somebody took out of a tenant's namespace is back with its first rental after this. */
 const PREPARED_MS = 600_000;
-const STOP_SECONDS = 5;
-/** A fresh namespace has no service account for a moment. */
-const NO_ACCOUNT_YET = /service ?account .*not found|error looking up service account/i;
-const OVER_QUOTA = /exceeded quota/i;
-const ACCOUNT_TRIES = 40;
-const ACCOUNT_PAUSE_MS = 100;
 
 /** Reads the kubeconfig at once, the cluster only when asked: one that is away stops nobody. */
 export function kubernetesCluster(options: KubernetesClusterOptions): WatchedCluster {
-  const api = openApi(openConfig(options.kubeconfig));
+  const api = openApi(openConfig(options.kubeconfig), options.tally);
   const keys = keysOf(options.labelPrefix);
   /** Until when tenants' namespaces are believed to be as this process saw them last: whole. */
   const prepared = new Map<string, number>();
+  const doors = knownDoors(options.ask);
+  const waits = knownWaits(options.elapsedMs ?? (() => performance.now()));
 
   async function find(labelSelector: string) {
     const [pods, services] = await Promise.all([
@@ -52,9 +45,42 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
     return { pods: pods.map((one) => PodObject.parse(one)), services: services.map((one) => ServiceObject.parse(one)) };
   }
 
+  /** By name: a search by label makes the API server go through everything there is. */
+  async function read(id: ExecutionId, { tenant }: Placement) {
+    const at = { name: podName(id), namespace: namespaceOf(tenant) };
+    const [pod, service] = await Promise.all([
+      orNull(() => api.core.readNamespacedPod(at)),
+      orNull(() => api.core.readNamespacedService(at)),
+    ]);
+    return { pods: pod ? [PodObject.parse(pod)] : [], services: service ? [ServiceObject.parse(service)] : [] };
+  }
+
+  /** What is ready answers, and what waits waits no longer than it may. */
+  async function judged(id: ExecutionId, view: Seen, service: ServiceObject | null): Promise<Observed> {
+    let now = view;
+    if (view.state === "absent" && (await leftTheCluster(service)))
+      return ended("node-lost", "The machine left the cluster.");
+    if (view.state === "ready" && !(await doors.answers(id, view.endpoint)))
+      now = silent(`${view.endpoint.host}:${view.endpoint.port} does not answer the broker with SSH.`);
+    const wait = now.state === "starting" ? now.wait : null;
+    return waits.isOver(id, wait) && wait ? ended(wait.cause, wait.detail) : observedIn(now);
+  }
+
+  function ended(cause: EndCause, detail: string): Observed {
+    return { state: "ended", exitCode: null, cause, detail, endedAt: options.clock.now() };
+  }
+
+  /** Pods of a machine that is gone are taken away without a word. */
+  async function leftTheCluster(service: ServiceObject | null): Promise<boolean> {
+    const name = service?.metadata.annotations?.[keys.node];
+    return name !== undefined && (await orNull(() => api.core.readNode({ name }))) === null;
+  }
+
   return {
     async apply(spec, where) {
       const wanted = onNode(spec, where);
+      // A pod that is gone stays gone once it ran: an empty one in its place would not be what was rented.
+      if (where.sshPort) return mendDoor(api, wanted, options, where.sshPort);
       const now = options.clock.now().getTime();
       if (now >= (prepared.get(wanted.tenant) ?? 0)) {
         await ensureTenant(api, wanted.tenant, options);
@@ -68,22 +94,16 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       }
     },
 
-    async observe(id) {
-      const { pods, services } = await find(`${keys.execution}=${podName(id)}`);
-      return seen(pods[0] ?? null, services[0] ?? null, options);
+    async observe(id, where) {
+      const { pods, services } = where ? await read(id, where) : await find(`${keys.execution}=${podName(id)}`);
+      return judged(id, seen(pods[0] ?? null, services[0] ?? null, options), services[0] ?? null);
     },
 
-    async remove(id) {
-      const labelSelector = `${keys.execution}=${podName(id)}`;
-      const { pods, services } = await find(labelSelector);
+    async remove(id, where) {
+      if (where) return removeFrom(api, namespaceOf(where.tenant), podName(id));
+      const { pods, services } = await find(`${keys.execution}=${podName(id)}`);
       const namespaces = new Set([...pods, ...services].map(({ metadata }) => metadata.namespace));
-      for (const namespace of namespaces) {
-        const named = { name: podName(id), namespace };
-        await orNull(() => api.core.deleteNamespacedPod({ ...named, gracePeriodSeconds: STOP_SECONDS }));
-        await orNull(() => api.core.deleteNamespacedService(named));
-        for (const part of ["ssh", "env", "pull"])
-          await orNull(() => api.core.deleteNamespacedSecret({ namespace, name: `${named.name}-${part}` }));
-      }
+      for (const namespace of namespaces) await removeFrom(api, namespace, podName(id));
     },
 
     async list() {
@@ -92,12 +112,16 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       const staying = pods.filter(({ metadata }) => !metadata.deletionTimestamp);
       const podOf = new Map(staying.map((one) => [one.metadata.name, one]));
       const serviceOf = new Map(services.map((one) => [one.metadata.name, one]));
-      return [...new Set([...podOf.keys(), ...serviceOf.keys()])].flatMap((name) => {
+      const all = [...new Set([...podOf.keys(), ...serviceOf.keys()])].flatMap((name) => {
         const id = executionOf(name);
-        const observed = seen(podOf.get(name) ?? null, serviceOf.get(name) ?? null, options);
+        const { pod, service } = { pod: podOf.get(name) ?? null, service: serviceOf.get(name) ?? null };
         // What is left of one without a pod is still ours to take back.
-        return id ? [{ id, observed: observed.state === "absent" ? LEFTOVER : observed }] : [];
+        return id ? [{ id, observed: pod ? observedIn(seen(pod, service, options)) : LEFTOVER }] : [];
       });
+      const ids = new Set(all.map(({ id }) => id));
+      doors.forgetAllBut(ids);
+      waits.forgetAllBut(ids);
+      return all;
     },
 
     lastWords(_id) {
@@ -106,6 +130,8 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
 
     async watch(ring, signal) {
       const labelSelector = `${OURS},${keys.execution}`;
+      /** Names of pods that were there when last heard of: one that a new list lacks went while nobody watched. */
+      const known = new Set<string>();
       const tell = (name: string) => {
         const id = executionOf(name);
         if (id) ring(id);
@@ -113,15 +139,24 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       await follow(
         {
           config: api.config,
+          tally: options.tally,
           path: "/api/v1/pods",
           query: { labelSelector },
           onTrouble: (error) => options.log.warn({ err: error }, "the watch of pods broke; it goes on"),
           async list() {
             const first = await patiently(() => api.core.listPodForAllNamespaces({ labelSelector }));
-            for (const { metadata } of first.items) tell(metadata?.name ?? "");
+            const there = first.items.map(({ metadata }) => metadata?.name ?? "");
+            for (const name of new Set([...known, ...there])) tell(name);
+            known.clear();
+            for (const name of there) known.add(name);
             return first.metadata?.resourceVersion ?? "";
           },
-          onObject: (_type, object) => tell(PodObject.parse(object).metadata.name),
+          onObject(type, object) {
+            const { name } = PodObject.parse(object).metadata;
+            if (type === "DELETED") known.delete(name);
+            else known.add(name);
+            tell(name);
+          },
         },
         signal,
       );
@@ -136,101 +171,27 @@ function onNode(spec: ExecutionSpec, { tenant, nodeName, host }: Placement): Pod
   return { ...spec, tenant, nodeName, host };
 }
 
-function seen(pod: PodObject | null, service: ServiceObject | null, options: KubernetesClusterOptions): Observed {
+function observedIn(seen: Seen): Observed {
+  if (seen.state !== "starting") return seen;
+  return seen.incomplete ? { state: "starting", incomplete: true } : { state: "starting" };
+}
+
+function seen(pod: PodObject | null, service: ServiceObject | null, options: KubernetesClusterOptions): Seen {
   const keys = keysOf(options.labelPrefix);
   const now = options.clock.now();
   const annotations = service?.metadata.annotations ?? {};
   const refused = annotations[keys.refused];
-  if (!pod && refused) return { state: "ended", exitCode: null, cause: "quota", detail: refused, endedAt: now };
+  if (!pod && refused) {
+    const cause = refused === OVER_LIMIT ? "quota" : "start-failed";
+    return { state: "ended", exitCode: null, cause, detail: refused, endedAt: now };
+  }
   if (!pod) return { state: "absent" };
   const port = service?.spec?.ports?.[0]?.nodePort;
   const host = annotations[keys.host];
-  return podState(pod, port && host ? { host, port } : null, now);
-}
-
-/** Everything a tenant has before its first pod; what is there stays as it is, and rules that changed are written. */
-async function ensureTenant(api: Api, tenant: string, rules: ClusterRules): Promise<void> {
-  const space = namespace(tenant, rules);
-  const name = space.metadata?.name ?? "";
-  await unlessThere(() => api.core.createNamespace({ body: space }));
-  const [limits, policy] = [quota(tenant, rules), networkPolicy(tenant, rules)];
-  if (!(await unlessThere(() => api.core.createNamespacedResourceQuota({ namespace: name, body: limits }))))
-    await patiently(() =>
-      api.core.patchNamespacedResourceQuota(
-        { namespace: name, name: limits.metadata?.name ?? "", body: { spec: limits.spec } },
-        MERGE,
-      ),
-    );
-  if (!(await unlessThere(() => api.networking.createNamespacedNetworkPolicy({ namespace: name, body: policy }))))
-    await patiently(() =>
-      api.networking.patchNamespacedNetworkPolicy(
-        { namespace: name, name: policy.metadata?.name ?? "", body: { spec: policy.spec } },
-        MERGE,
-      ),
-    );
-}
-
-/** Binds the web in a tenant's namespace. @returns false where it could not: a rental without terminals is still one */
-async function letIn(api: Api, tenant: string, options: KubernetesClusterOptions): Promise<boolean> {
-  const body = insideBinding(tenant, options);
-  if (!body) return true;
-  const at = { namespace: namespaceOf(tenant), name: INSIDE_ROLE };
-  try {
-    if (!(await unlessThere(() => api.rbac.createNamespacedRoleBinding({ namespace: at.namespace, body }))))
-      await patiently(() => api.rbac.patchNamespacedRoleBinding({ ...at, body: { subjects: body.subjects } }, MERGE));
-    return true;
-  } catch (error) {
-    options.log.warn({ err: error, tenant }, "the account of the web could not be let into a tenant's namespace");
-    return false;
-  }
-}
-
-/** Service, secrets, pod, in this order: the pod is told its port, and starts with its keys. */
-async function ensureExecution(api: Api, spec: PodSpec, rules: ClusterRules, refusedKey: string): Promise<void> {
-  const door = service(spec, rules);
-  const at = { namespace: door.metadata?.namespace ?? "", name: podName(spec.id) };
-  const known = await orNull(() => api.core.readNamespacedService(at));
-  const made =
-    known ?? (await patiently(() => api.core.createNamespacedService({ namespace: at.namespace, body: door })));
-  const { metadata, spec: shape } = ServiceObject.parse(made);
-  if (metadata.annotations?.[refusedKey]) return; // a refusal stands until this execution is removed
-  const port = shape?.ports?.[0]?.nodePort;
-  if (!port) throw new Error(`the service ${at.name} has no node port`);
-  for (const body of [sshSecret(spec, rules), envSecret(spec, rules, port), pullSecret(spec, rules)])
-    if (body) await unlessThere(() => api.core.createNamespacedSecret({ namespace: at.namespace, body }));
-  const refusal = await createPod(api, spec, rules);
-  if (refusal === null) return;
-  const body = { metadata: { annotations: { [refusedKey]: refusal } } };
-  await patiently(() => api.core.patchNamespacedService({ ...at, body }, MERGE));
-}
-
-/** @returns why the cluster will not have it; null where it is there */
-async function createPod(api: Api, spec: PodSpec, rules: ClusterRules): Promise<string | null> {
-  const body = pod(spec, rules);
-  const namespace = body.metadata?.namespace ?? "";
-  for (let tries = 1; ; tries++) {
-    try {
-      await unlessThere(() => api.core.createNamespacedPod({ namespace, body }));
-      return null;
-    } catch (error) {
-      const said = error instanceof Error ? error.message : "";
-      if (codeOf(error) !== 403) throw error;
-      if (OVER_QUOTA.test(said)) return "The account's limit of GPUs in this cluster is reached.";
-      if (!NO_ACCOUNT_YET.test(said) || tries >= ACCOUNT_TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, ACCOUNT_PAUSE_MS));
-    }
-  }
-}
-
-/** @returns false where it was there already */
-async function unlessThere(create: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await patiently(create);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 409 && /AlreadyExists|already exists/i.test(String(error))) return false;
-    throw error;
-  }
+  const view = podState(pod, port && host ? { host, port } : null, now);
+  return view.state === "starting" && !service && !pod.metadata.deletionTimestamp
+    ? { state: "starting", incomplete: true, wait: null }
+    : view;
 }
 
 function more(_continue: string | undefined) {

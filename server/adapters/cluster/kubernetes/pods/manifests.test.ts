@@ -47,6 +47,7 @@ const SPEC: PodSpec = {
   nodeName: "machine-1",
   host: "node.example",
 };
+const COMMAND = ["sh", "-c", "echo '$HOME' \"\nEOF\n", ""];
 
 describe("the manifests", () => {
   test.each([
@@ -56,6 +57,7 @@ describe("the manifests", () => {
     ["binding of the web", insideBinding(SPEC.tenant, { ...RULES, insideAccount: "berth-system/berth-web" })],
     ["service", service(SPEC, RULES)],
     ["SSH secret", sshSecret(SPEC, RULES)],
+    ["SSH secret of one with a command", sshSecret({ ...SPEC, command: COMMAND }, RULES)],
     ["environment secret", envSecret(SPEC, RULES, 30_022)],
     ["pod", pod(SPEC, RULES)],
   ])("ask for this %s and nothing else", (_name, manifest) => expect(manifest).toMatchSnapshot());
@@ -74,6 +76,14 @@ test("a pod is bound to its node by name, asks for all it may use, and has no to
 test("only secrets hold keys and environment: whoever reads pods reads neither", () => {
   const shown = JSON.stringify([pod(SPEC, RULES), service(SPEC, RULES)]);
   for (const hidden of [SPEC.sshHostKey, "world", "AAAA"]) expect(shown).not.toContain(hidden);
+});
+
+test("a command changes nothing of its pod: its arguments are files of the secret, in their order", () => {
+  expect(pod({ ...SPEC, command: COMMAND }, RULES)).toEqual(pod(SPEC, RULES));
+  const many = Array.from({ length: 1_200 }, (_, n) => `${n}`);
+  const files = Object.entries(sshSecret({ ...SPEC, command: many }, RULES).stringData ?? {});
+  const sorted = files.filter(([name]) => name.startsWith("command.")).sort(([a], [b]) => (a < b ? -1 : 1));
+  expect(sorted.map(([, argument]) => argument)).toEqual(many);
 });
 
 test("what Berth says of an execution cannot be overruled by its customer", () => {
@@ -95,4 +105,15 @@ test("a pod's name is its execution's, and back", () => {
 
 test("with a runtime class its pods use it", () => {
   expect(pod(SPEC, { ...RULES, runtimeClass: "gvisor" }).spec?.runtimeClassName).toBe("gvisor");
+});
+
+test("how long a silent node is borne is the broker's to say: the cluster takes no pod away, and places none there", () => {
+  const tolerations = pod(SPEC, RULES).spec?.tolerations ?? [];
+  for (const key of ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"])
+    expect(tolerations.filter((one) => one.key === key)).toEqual([{ key, operator: "Exists", effect: "NoExecute" }]);
+});
+
+test("a service asks for the port that customers were told where there is one", () => {
+  expect(service(SPEC, RULES, 30_022).spec?.ports).toMatchObject([{ port: 22, nodePort: 30_022 }]);
+  expect(service(SPEC, RULES).spec?.ports?.[0]).not.toHaveProperty("nodePort");
 });

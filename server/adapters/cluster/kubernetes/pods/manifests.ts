@@ -11,8 +11,8 @@ import type {
 import type { ExecutionSpec } from "../../../../../domain/execution/spec.ts";
 import { DEFAULT_REGISTRY } from "../../../../../domain/job/image.ts";
 import { TAINT } from "../../../../../domain/node/marks.ts";
-import { ENTRY_SCRIPT, ENV_DIR, SSH_DIR, SSH_PORT } from "./entry.ts";
-import { keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
+import { ARGUMENT_FILE, ENTRY_SCRIPT, ENV_DIR, SSH_DIR, SSH_PORT } from "./entry.ts";
+import { CONTAINER, keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
 
 export interface PodSpec extends ExecutionSpec {
   readonly tenant: string;
@@ -138,20 +138,25 @@ export function insideBinding(tenant: string, { insideAccount }: ClusterRules): 
   };
 }
 
-/** Its node port is what customers log in to; it is made first, so that the pod can be told. */
-export function service(spec: PodSpec, { labelPrefix }: ClusterRules): V1Service {
+/**
+ * Its node port is what customers log in to; it is made first, so that the pod can be told.
+ * @param nodePort null: the cluster's to choose
+ */
+export function service(spec: PodSpec, { labelPrefix }: ClusterRules, nodePort: number | null = null): V1Service {
   return {
     metadata: {
       name: podName(spec.id),
       namespace: namespaceOf(spec.tenant),
       labels: labelsOf(spec, labelPrefix),
-      annotations: { [keysOf(labelPrefix).host]: spec.host },
+      annotations: { [keysOf(labelPrefix).host]: spec.host, [keysOf(labelPrefix).node]: spec.nodeName },
     },
     spec: {
       type: "NodePort",
       externalTrafficPolicy: "Local",
       selector: { [keysOf(labelPrefix).execution]: podName(spec.id) },
-      ports: [{ name: "ssh", protocol: "TCP", port: 22, targetPort: SSH_PORT }],
+      ports: [
+        { name: "ssh", protocol: "TCP", port: 22, targetPort: SSH_PORT, ...(nodePort === null ? {} : { nodePort }) },
+      ],
     },
   };
 }
@@ -164,7 +169,11 @@ export function sshSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secre
       labels: labelsOf(spec, labelPrefix),
     },
     immutable: true,
-    stringData: { authorized_keys: `${spec.sshPublicKeys.join("\n")}\n`, host_key: spec.sshHostKey },
+    stringData: {
+      authorized_keys: `${spec.sshPublicKeys.join("\n")}\n`,
+      host_key: spec.sshHostKey,
+      ...argumentFiles(spec.command ?? []),
+    },
   };
 }
 
@@ -187,6 +196,12 @@ export function pullSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secr
     type: "kubernetes.io/dockerconfigjson",
     stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
   };
+}
+
+/** A file an argument, so that nothing between here and the program reads it as anything else. */
+function argumentFiles(command: readonly string[]): Record<string, string> {
+  const name = (index: number) => `${ARGUMENT_FILE}${String(index).padStart(4, "0")}`;
+  return Object.fromEntries(command.map((argument, index) => [name(index), argument]));
 }
 
 /** @param nodePort where SSH answers */
@@ -238,7 +253,7 @@ export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules):
       restartPolicy: "Never",
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      hostname: "workspace",
+      hostname: CONTAINER,
       activeDeadlineSeconds: LONGEST_SECONDS,
       terminationGracePeriodSeconds: STOP_SECONDS,
       ...(runtimeClass === null ? {} : { runtimeClassName: runtimeClass }),
@@ -249,11 +264,16 @@ export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules):
           },
         },
       },
-      tolerations: [{ key: `${labelPrefix}/${TAINT}`, operator: "Exists", effect: "NoSchedule" }],
+      tolerations: [
+        { key: `${labelPrefix}/${TAINT}`, operator: "Exists", effect: "NoSchedule" },
+        // How long silence is borne is the broker's to say: the cluster would take the pod away after five minutes.
+        { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
+        { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" },
+      ],
       securityContext: { seccompProfile: { type: "RuntimeDefault" } },
       containers: [
         {
-          name: "workspace",
+          name: CONTAINER,
           image: spec.image,
           imagePullPolicy: "IfNotPresent",
           command: ["/bin/sh", "-c", ENTRY_SCRIPT],

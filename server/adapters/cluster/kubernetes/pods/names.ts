@@ -17,6 +17,9 @@ export function namespaceOf(tenant: string): string {
   return `berth-${tenant}`;
 }
 
+/** The one container of a pod. */
+export const CONTAINER = "workspace";
+
 export const MANAGED_BY = "app.kubernetes.io/managed-by";
 export const MANAGER = "berth";
 export const OURS = `${MANAGED_BY}=${MANAGER}`;
@@ -28,6 +31,7 @@ export function keysOf(prefix: string) {
     job: `${prefix}/job`,
     tenant: `${prefix}/tenant`,
     host: `${prefix}/host`,
+    node: `${prefix}/node`,
     refused: `${prefix}/refused`,
   } as const;
 }

@@ -5,39 +5,34 @@ import { PodObject, podState } from "./read.ts";
 const NOW = new Date("2026-06-01T12:00:00.000Z");
 const ADDRESS = { host: "node.example", port: 30_022 };
 const ago = (ms: number) => new Date(NOW.getTime() - ms).toISOString();
+const STARTING = { state: "starting", wait: null };
 
-function pod(status: object, given: { createdMs?: number; deleted?: boolean } = {}) {
-  const { createdMs = 1_000, deleted = false } = given;
+function pod(status: object, { deleted = false } = {}) {
   return PodObject.parse({
-    metadata: {
-      name: "exec-1",
-      namespace: "berth-0x",
-      creationTimestamp: ago(createdMs),
-      ...(deleted ? { deletionTimestamp: ago(500) } : {}),
-    },
+    metadata: { name: "exec-1", namespace: "berth-0x", ...(deleted ? { deletionTimestamp: ago(500) } : {}) },
     status,
   });
 }
 const state = (status: object, given = {}) => podState(pod(status, given), ADDRESS, NOW);
-const waiting = (reason: string, message = "", createdMs = 1_000) =>
-  state(
-    { phase: "Pending", containerStatuses: [{ ready: false, state: { waiting: { reason, message } } }] },
-    { createdMs },
-  );
+const waiting = (reason: string, message = "") =>
+  state({ phase: "Pending", containerStatuses: [{ ready: false, state: { waiting: { reason, message } } }] });
 const terminated = (facts: object, status: object = { phase: "Failed" }) =>
   state({ ...status, containerStatuses: [{ ready: false, state: { terminated: facts } }] });
 
 describe("a pod that runs", () => {
   const running = { phase: "Running", containerStatuses: [{ ready: true, state: { running: {} } }] };
-  test("is ready at its node port, and starting while it has none or does not answer", () => {
+  test("is ready at its node port, and starting while it has none", () => {
     expect(state(running)).toEqual({ state: "ready", endpoint: { ...ADDRESS, user: "root" } });
-    expect(podState(pod(running), null, NOW)).toEqual({ state: "starting" });
+    expect(podState(pod(running), null, NOW)).toEqual(STARTING);
+  });
+  test("is waited for a minute and a half while its sshd does not answer", () => {
     expect(state({ phase: "Running", containerStatuses: [{ ready: false, state: {} }] })).toEqual({
       state: "starting",
+      wait: { cause: "ssh-silent", detail: "sshd does not answer inside it.", atMostMs: 90_000 },
     });
   });
   test("is still there while it is on its way out: its end is when it is gone", () => {
-    expect(state(running, { deleted: true })).toEqual({ state: "starting" });
+    expect(state(running, { deleted: true })).toEqual(STARTING);
   });
 });
 
@@ -55,28 +50,49 @@ describe("an image that does not come", () => {
   });
   test("is waited for while its registry is away, but not for ever", () => {
     const away = "dial tcp: connection refused";
-    expect(waiting("ErrImagePull", away)).toEqual({ state: "starting" });
-    expect(waiting("ImagePullBackOff", away, 61_000)).toMatchObject({ state: "ended", cause: "start-failed" });
-    expect(waiting("ContainerCreating")).toEqual({ state: "starting" });
+    for (const reason of ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"])
+      expect(waiting(reason, away)).toEqual({
+        state: "starting",
+        wait: { cause: "start-failed", detail: `${reason}: ${away}`, atMostMs: 60_000 },
+      });
+    expect(waiting("ContainerCreating")).toEqual(STARTING);
+  });
+  test("differs from a container that a busy node fails to make: that is tried again for a while", () => {
+    for (const reason of ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"])
+      expect(waiting(reason, "context deadline exceeded")).toMatchObject({
+        state: "starting",
+        wait: { cause: "start-failed", atMostMs: 20_000 },
+      });
   });
 });
 
-test("a pod without a place waits half a minute for one, then says why", () => {
-  const placed = (sinceMs: number) =>
-    state({
-      phase: "Pending",
-      conditions: [
-        {
-          type: "PodScheduled",
-          status: "False",
-          reason: "Unschedulable",
-          message: "0/1 nodes are available: 1 Insufficient cpu.",
-          lastTransitionTime: ago(sinceMs),
-        },
-      ],
-    });
-  expect(placed(29_000)).toEqual({ state: "starting" });
-  expect(placed(30_000)).toMatchObject({ cause: "unschedulable", detail: expect.stringContaining("Insufficient cpu") });
+test("a pod without a place waits half a minute for one", () => {
+  const message = "0/1 nodes are available: 1 Insufficient cpu.";
+  const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+  expect(state({ phase: "Pending", conditions })).toEqual({
+    state: "starting",
+    wait: { cause: "unschedulable", detail: message, atMostMs: 30_000 },
+  });
+});
+
+test("what is seen does not depend on the clock of the cluster", () => {
+  const containerStatuses = [{ ready: false, state: { waiting: { reason: "ErrImagePull", message: "i/o timeout" } } }];
+  const unplaced = { type: "PodScheduled", status: "False", reason: "Unschedulable" };
+  for (const hours of [-1, 0, 1]) {
+    const at = ago(hours * 3_600_000);
+    for (const status of [
+      { phase: "Pending", conditions: [{ ...unplaced, lastTransitionTime: at }] },
+      { phase: "Pending", containerStatuses },
+      { phase: "Running", startTime: at, containerStatuses: [{ ready: false, state: { running: { startedAt: at } } }] },
+    ]) {
+      const seen = podState(
+        PodObject.parse({ metadata: { name: "exec-1", namespace: "berth-0x", creationTimestamp: at }, status }),
+        ADDRESS,
+        NOW,
+      );
+      expect(seen.state).toBe("starting");
+    }
+  }
 });
 
 describe("an end", () => {
@@ -85,6 +101,18 @@ describe("an end", () => {
     [{ exitCode: 3, reason: "Error" }, "exited"],
     [{ exitCode: 137, reason: "OOMKilled" }, "out-of-memory"],
     [{ exitCode: 137, reason: "Error" }, "killed"],
+    [{ exitCode: 127, reason: "Error" }, "exited"],
+    [{ exitCode: 255, reason: "Error" }, "exited"],
+    [{ exitCode: 255, reason: "Unknown" }, "killed"],
+    [{ exitCode: 137, reason: "ContainerStatusUnknown" }, "killed"],
+    [{ exitCode: 0, reason: "OOMKilled" }, "exited"],
+    [{ exitCode: 255, reason: "OOMKilled" }, "exited"],
+    [
+      { exitCode: 128, reason: "StartError", message: 'exec: "/bin/sh": stat /bin/sh: no such file or directory' },
+      "unfit-image",
+    ],
+    [{ exitCode: 128, reason: "StartError", message: "exec /bin/sh: exec format error" }, "unfit-image"],
+    [{ exitCode: 128, reason: "ContainerCannotRun", message: "error mounting /dev/nvidia0" }, "start-failed"],
     [{ exitCode: UNFIT_IMAGE, reason: "Error", message: "The image has no sshd" }, "unfit-image"],
     [{ exitCode: 128, reason: "StartError" }, "start-failed"],
   ])("of %o is %s", (facts, cause) => {
@@ -104,6 +132,28 @@ describe("an end", () => {
       expect(state({ phase: "Failed", reason: "Evicted", message }), message).toMatchObject({ cause: "out-of-disk" });
     expect(state({ phase: "Failed", reason: "DeadlineExceeded" })).toMatchObject({ cause: "deadline" });
     expect(state({ phase: "Failed", reason: "NodeShutdown" })).toMatchObject({ cause: "node-lost" });
+  });
+  test.each([
+    ["Preempting", "evicted"],
+    ["Shutdown", "node-lost"],
+    ["Terminated", "node-lost"],
+    ["OutOfcpu", "unschedulable"],
+    ["OutOfnvidia.com/gpu", "unschedulable"],
+    ["UnexpectedAdmissionError", "start-failed"],
+    ["NodeAffinity", "start-failed"],
+  ])("by a kubelet that says %s is %s", (reason, cause) => {
+    expect(state({ phase: "Failed", reason, message: "Pod was refused" })).toMatchObject({ state: "ended", cause });
+  });
+  test.each([
+    ["DeletionByPodGC", "node-lost"],
+    ["DeletionByTaintManager", "node-lost"],
+    ["EvictionByEvictionAPI", "evicted"],
+  ])("that a controller calls %s is %s", (reason, cause) => {
+    const conditions = [{ type: "DisruptionTarget", status: "True", reason, message: "why" }];
+    expect(state({ phase: "Failed", conditions })).toMatchObject({ cause, detail: "why" });
+  });
+  test("that nobody gave a reason for is not its customer's", () => {
+    expect(state({ phase: "Failed" })).toMatchObject({ cause: "killed", exitCode: null });
   });
   test("of a pod that somebody deleted is theirs, whatever the program said on its way out", () => {
     const containerStatuses = [{ ready: false, state: { terminated: { exitCode: 0, reason: "Completed" } } }];
