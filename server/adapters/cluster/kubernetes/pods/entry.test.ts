@@ -21,7 +21,11 @@ let node: string;
 const made: ExecutionId[] = [];
 
 /** Starts a workspace from the very manifests, with something done in its image before the entry script begins. */
-async function start(image: string, env: Record<string, string>, before = ""): Promise<{ name: string; port: number }> {
+async function start(
+  image: string,
+  env: Record<string, string>,
+  { before = "", command = null }: { before?: string; command?: readonly string[] | null } = {},
+): Promise<{ name: string; port: number }> {
   const id = formatId("exec", Date.now(), randomBytes(10));
   made.push(id);
   const spec: PodSpec = {
@@ -36,7 +40,7 @@ async function start(image: string, env: Record<string, string>, before = ""): P
       env,
       sshPublicKeys: [client.publicKey],
     },
-    ...{ command: null, registryLogin: null, sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
+    ...{ command, registryLogin: null, sshHostKey: hostKey.privateKey, deadline: "2027-01-01T00:00:00.000Z" },
     ...{ tenant: TENANT, nodeName: node, host: "127.0.0.1" },
   };
   const at = { namespace: namespaceOf(TENANT) };
@@ -65,6 +69,23 @@ async function seen(name: string, port: number, state: Observed["state"]): Promi
   }
   throw new Error(`${name} never became ${state}`);
 }
+
+async function logged(name: string, what: string): Promise<string> {
+  for (let tries = 0; tries < 300; tries++) {
+    const text = await kube.core.readNamespacedPodLog({ name, namespace: namespaceOf(TENANT) });
+    if (text.includes(what)) return text;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${name} never wrote ${what}`);
+}
+
+/** Serves one sentence on a port of the loopback, with what every Debian has. */
+const SERVER = `use IO::Socket::INET;
+my $door = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die;
+$| = 1;
+print "serving $ARGV[0] in $ENV{HOME} for $ENV{WHO}: $ARGV[1]\\n";
+while (my $caller = $door->accept) { print $caller "HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n"; close $caller }
+`;
 
 const ssh = (port: number, script: string) => client.ssh(port, hostKey.publicKey, script);
 
@@ -102,10 +123,34 @@ describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cl
   }, 90_000);
 
   test("an image whose root is locked for passwords still takes keys", async () => {
-    const { name, port } = await start(WITH_SSHD, {}, "sed -i 's/^root:[^:]*:/root:!:/' /etc/shadow");
+    const { name, port } = await start(WITH_SSHD, {}, { before: "sed -i 's/^root:[^:]*:/root:!:/' /etc/shadow" });
     await seen(name, port, "ready");
     expect(await ssh(port, "id -u; grep -c '^root:[*]:' /etc/shadow; stat -c %a /etc/shadow")).toBe("0\n1\n640\n");
   }, 90_000);
+
+  test("a command runs beside sshd in the job's environment, writes to the pod's log, and its port answers", async () => {
+    const said = "as 'it' \"is\", $HOME `id` \\\n";
+    const command = ["perl", "-e", SERVER, "8888", said];
+    const { name, port } = await start(WITH_SSHD, { WHO: "some body" }, { command });
+    await seen(name, port, "ready");
+    expect(await logged(name, "serving")).toContain(`serving 8888 in /root for some body: ${said}`);
+    const asked = "exec 3<>/dev/tcp/127.0.0.1/8888 && echo >&3 && cat <&3";
+    expect(await ssh(port, `bash -c '${asked}'`)).toContain("hello");
+  }, 90_000);
+
+  test("a command that ends says so with its code, is not run again, and leaves the workspace", async () => {
+    const count = ["sh", "-c", "umask; pwd; echo once >>/root/ran; exit 7"];
+    const { name, port } = await start(WITH_SSHD, {}, { command: count });
+    await seen(name, port, "ready");
+    const log = await logged(name, "ended with exit code");
+    expect(log).toContain("0022\n/root\nThe command of the template ended with exit code 7. The workspace stays");
+    expect(await ssh(port, "cat /root/ran")).toBe("once\n");
+    const { name: none, port: other } = await start(WITH_SSHD, {}, { command: ["no-such-program", "--x"] });
+    await seen(none, other, "ready");
+    await logged(none, "ended with exit code 127");
+    await logged(none, "no-such-program: not found");
+    expect(await ssh(other, "echo in")).toBe("in\n");
+  }, 120_000);
 
   test("an image without sshd ends as unfit, and its end says what to do", async () => {
     const { name, port } = await start(WITHOUT_SSHD, {});

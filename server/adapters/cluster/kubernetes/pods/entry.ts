@@ -5,6 +5,8 @@ export const UNFIT_IMAGE = 64;
 
 export const SSH_DIR = "/run/berth/ssh";
 export const ENV_DIR = "/run/berth/env";
+/** Files of the SSH Secret, one an argument, whose names sort as the arguments stand. */
+export const ARGUMENT_FILE = "command.";
 /** Inside the pod: a port below 1024 would need one right more. */
 export const SSH_PORT = 2222;
 
@@ -13,6 +15,9 @@ export const SSH_PORT = 2222;
  * mounted Secret is a link. A root that is locked (`!`, as in some Alpine images) cannot log in with a key either where
  * sshd runs without PAM: it is left without a password instead (`*`). Sessions get the environment by
  * `~/.ssh/environment`, which knows one line a variable.
+ *
+ * The command gets its arguments as they are: each from a file, read with a dot behind it that keeps its last line
+ * breaks. It runs once, beside sshd, and its end ends nothing else.
  */
 export const ENTRY_SCRIPT = `
 set -eu
@@ -35,7 +40,22 @@ for file in ${ENV_DIR}/*; do
   echo "\${file##*/}=$value" >>/root/.ssh/environment
 done
 [ ! -f /etc/shadow ] || sed -i 's/^root:!/root:*/' /etc/shadow
+set --
+for file in ${SSH_DIR}/${ARGUMENT_FILE}*; do
+  [ -f "$file" ] || continue
+  value=$(cat "$file" && echo .)
+  set -- "$@" "\${value%.}"
+done
+run() (
+  set +e
+  umask 022
+  export HOME=/root
+  cd /root
+  "$@" </dev/null
+  echo "The command of the template ended with exit code $?. The workspace stays: log in by SSH."
+)
 grep -q '^sshd:' /etc/passwd || echo 'sshd:x:74:74:sshd:/run/sshd:/sbin/nologin' >>/etc/passwd
+[ $# -eq 0 ] || run "$@" &
 exec "$sshd" -D -e -f /dev/null \\
   -o Port=${SSH_PORT} -o HostKey=/etc/ssh/berth_host_key -o PidFile=none -o UsePAM=no \\
   -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no -o PermitRootLogin=prohibit-password \\
