@@ -209,7 +209,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     const stream = request.method === "GET" && wantsEventStream(request) ? streams[name] : undefined;
     let who: Identity | null = null;
     let said: unknown;
-    if (operation.access === "agent") said = await proveAgent(request, caller, rawParams);
+    if (operation.access === "agent") said = await proveAgent(name, request, caller, rawParams);
     else {
       const ownPage = stream !== undefined && headerOf(request.headers, "sec-fetch-site") === "same-origin";
       who = await identify(deps, options.sessionSecret, request, caller, ownPage);
@@ -253,7 +253,12 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
    * Proves that the machine which the path names sent this very body. Whether it is still welcome is its use case's to say.
    * @returns what the body says
    */
-  async function proveAgent(request: WireRequest, caller: Caller, params: Readonly<Record<string, string>>) {
+  async function proveAgent(
+    name: OperationName,
+    request: WireRequest,
+    caller: Caller,
+    params: Readonly<Record<string, string>>,
+  ) {
     await limits.remaining(caller);
     try {
       const { id } = parseWith(OF_A_PROVIDER, params);
@@ -263,7 +268,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       const sequence = verifyAgent(request, raw, key, deps.clock.now());
       const said = parseJson(raw, request.headers);
       refuseOtherSequence(said, sequence);
-      await limits.beat(id);
+      await (name === "reportLogs" ? limits.logs(id) : limits.beat(id));
       return said;
     } catch (error) {
       await limits.request(caller); // what is not signed counts for where it came from
@@ -282,7 +287,7 @@ const NO_LISTS: ReadonlySet<string> = new Set();
 const OF_A_PROVIDER = z.object({ id: idField("prov") });
 
 /** Counted, but logged only when they fail. */
-const QUIET: readonly string[] = ["heartbeat", "health", "ready", "metrics", "file"];
+const QUIET: readonly string[] = ["heartbeat", "reportLogs", "health", "ready", "metrics", "file"];
 
 /** @throws AppError `unauthenticated`, `missing-scope` */
 function refuseStranger(access: Access, principal: Principal | null): void {

@@ -27,6 +27,8 @@ export interface Limits {
   account(account: string): Promise<void>;
   /** Beats count for their provider, so that many behind one address do not hinder each other. */
   beat(providerId: string): Promise<void>;
+  /** Parts of logs count apart from beats, so that a machine with much to tell stays alive. */
+  logs(providerId: string): Promise<void>;
   /** Whether the address has any request left; takes none. */
   remaining(caller: Caller): Promise<void>;
 }
@@ -37,11 +39,13 @@ export function createLimits(rates: Rates): Limits {
   const nonces = limiter("nonce", rates.noncesPerAddress);
   const accounts = limiter("account", rates.perAccount);
   const providers = limiter("provider", rates.beatsPerProvider);
+  const logs = limiter("logs", rates.beatsPerProvider);
   return {
     request: ({ address }) => take(addresses, address ?? "unknown"),
     nonce: ({ address }) => take(nonces, address ?? "unknown"),
     account: (account) => take(accounts, account),
     beat: (providerId) => take(providers, providerId),
+    logs: (providerId) => take(logs, providerId),
     remaining: async ({ address }) => {
       const state = await addresses.get(address ?? "unknown");
       if (state && state.remainingPoints <= 0) throw tooMany(state.msBeforeNext);
