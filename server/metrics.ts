@@ -123,12 +123,37 @@ export const metrics = {
     labelNames: ["stream"],
     registers,
   }),
+  clusterCallsFailed: new Counter({
+    name: "berth_cluster_calls_failed_total",
+    help: "Calls of the Kubernetes API that were refused, by HTTP status, or not answered (none)",
+    labelNames: ["answer"],
+    registers,
+  }),
+  watchBroken: new Counter({
+    name: "berth_watch_broken_total",
+    help: "Watches of the cluster that broke; each goes on from where it was",
+    labelNames: ["watch"],
+    registers,
+  }),
+  watchListed: new Counter({
+    name: "berth_watch_listed_total",
+    help: "How often all was listed: when a watch starts, and when the server has forgotten too much to go on",
+    labelNames: ["watch"],
+    registers,
+  }),
   sweepCorrections: new Counter({
     name: "berth_sweep_corrections_total",
     help: "What a sweep had to put right",
     labelNames: ["kind"],
     registers,
   }),
+};
+
+/** The Kubernetes adapters' view. */
+export const clusterTally = {
+  callFailed: (answer: string) => metrics.clusterCallsFailed.inc({ answer }),
+  watchBroke: (watch: string) => metrics.watchBroken.inc({ watch }),
+  watchListed: (watch: string) => metrics.watchListed.inc({ watch }),
 };
 
 /** The dispatcher's view: counts a reply, and the heartbeats among them. */

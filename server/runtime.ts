@@ -19,7 +19,7 @@ import { postgresWakes } from "./adapters/wakes/postgres-wakes.ts";
 import type { Db, Deps } from "./deps.ts";
 import { blockListOf, type Env } from "./env.ts";
 import { createLog } from "./log.ts";
-import { metrics } from "./metrics.ts";
+import { clusterTally, metrics } from "./metrics.ts";
 import { agentStore } from "./repos/agent-store.ts";
 import { logStore } from "./repos/logs.ts";
 import { VERSION } from "./version.ts";
@@ -57,8 +57,8 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     clock,
     ids: systemIds(clock),
     queue,
-    nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log }),
-    pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log }),
+    nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log, tally: clusterTally }),
+    pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log, tally: clusterTally }),
     answers: {
       queue: answering(() => queue.counts()),
       cluster: env.kubernetes && clusterAnswers(env.kubernetes.kubeconfig),

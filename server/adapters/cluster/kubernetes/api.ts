@@ -16,6 +16,7 @@ import {
   wrapHttpLibrary,
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
+import { isFailure, type Tally } from "./tally.ts";
 
 const TIMEOUT_MS = 5_000;
 /** A server that did not answer is asked again this soon, by one request; the others fail at once meanwhile. */
@@ -36,7 +37,7 @@ export function openConfig(path: string | null): KubeConfig {
 
 export type Api = ReturnType<typeof openApi>;
 
-export function openApi(config: KubeConfig) {
+export function openApi(config: KubeConfig, tally?: Tally) {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error("the kubeconfig names no current cluster");
   const http = new IsomorphicFetchHttpLibrary();
@@ -56,8 +57,10 @@ export function openApi(config: KubeConfig) {
         try {
           const answer = await http.send(request).toPromise();
           away = false;
+          if (isFailure(answer.httpStatusCode)) tally?.callFailed(String(answer.httpStatusCode));
           return answer;
         } catch (error) {
+          tally?.callFailed("none");
           connections.drop();
           away = true;
           probeAt = Date.now() + PROBE_EVERY_MS;

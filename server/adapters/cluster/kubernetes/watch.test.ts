@@ -1,9 +1,10 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import { afterEach, describe, expect, test } from "vitest";
 import type { NodeChange } from "../../../deps.ts";
@@ -22,7 +23,7 @@ const event = (type: string, version: string) =>
   `${JSON.stringify({ type, object: { metadata: { name: "a", resourceVersion: version } } })}\n`;
 
 /** An API server that answers each watch in turn; the last answer again and again. */
-async function scripted(answers: Answer[]) {
+async function scripted(answers: Answer[], opensWithinMs = 10_000) {
   const asked: (string | null)[] = [];
   const server = createHttp((request: IncomingMessage, response: ServerResponse) => {
     const query = new URL(request.url ?? "", "http://test").searchParams;
@@ -44,6 +45,7 @@ async function scripted(answers: Answer[]) {
   );
   const seen: string[] = [];
   const troubles: unknown[] = [];
+  const tallied: string[] = [];
   let lists = 0;
   const stop = new AbortController();
   const following = follow(
@@ -53,6 +55,12 @@ async function scripted(answers: Answer[]) {
       list: async () => `${++lists}00`,
       onObject: (type) => seen.push(type),
       onTrouble: (error) => troubles.push(error),
+      tally: {
+        callFailed: () => {},
+        watchBroke: (watch) => tallied.push(`${watch} broke`),
+        watchListed: (watch) => tallied.push(`${watch} listed`),
+      },
+      opensWithinMs,
     },
     stop.signal,
   );
@@ -60,7 +68,12 @@ async function scripted(answers: Answer[]) {
     stop.abort();
     await following;
   });
-  return { asked, seen, troubles, lists: () => lists };
+  const end = () => {
+    stop.abort();
+    return following;
+  };
+  const connected = promisify(server.getConnections.bind(server));
+  return { asked, seen, troubles, tallied, signal: stop.signal, end, connected, lists: () => lists };
 }
 const quietly: Answer = (response) => void response.writeHead(200).flushHeaders();
 
@@ -86,6 +99,31 @@ test.each<[string, Answer]>([
   const watched = await scripted([gone, quietly]);
   await expect.poll(() => watched.asked, { timeout: 10_000 }).toEqual(["100", "200"]);
   expect(watched.lists()).toBe(2);
+  expect(watched.tallied).toEqual(["things listed", "things listed"]);
+});
+
+test("a server that takes connections and never answers is given up, asked again, and left when told to stop", async () => {
+  const watched = await scripted([() => {}], 50);
+  await expect.poll(() => watched.asked.length, { timeout: 10_000 }).toBeGreaterThan(2);
+  expect(watched.tallied.slice(0, 2)).toEqual(["things listed", "things broke"]);
+  const waiting = await scripted([() => {}], 60_000);
+  await expect.poll(() => waiting.asked.length).toBe(1);
+  for (const one of [watched, waiting]) {
+    await one.end();
+    await expect.poll(one.connected).toBe(0);
+  }
+  expect(waiting.troubles).toEqual([]);
+});
+
+test("however often it is connected again, a watch leaves no listeners on the signal that ends it", async () => {
+  const watched = await scripted([
+    ...Array.from({ length: 30 }, (): Answer => (response) => response.end(event("ADDED", "101"))),
+    quietly,
+  ]);
+  await expect.poll(() => watched.asked.length, { timeout: 10_000 }).toBe(31);
+  expect(getEventListeners(watched.signal, "abort").length).toBeLessThan(3);
+  await watched.end();
+  expect(getEventListeners(watched.signal, "abort")).toEqual([]);
 });
 
 test("lines that are no JSON, and events of no kind, harm nothing", async () => {
