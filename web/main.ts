@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "../server/env.ts";
+import { createApps } from "../server/http/apps/apps.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
 import { createWebServer } from "../server/http/node-http.ts";
 import { createTerminals } from "../server/http/terminal.ts";
@@ -38,7 +39,9 @@ async function main(): Promise<void> {
   const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port });
   await pages.prepare();
   const terminals = createTerminals(deps, dispatcher);
-  const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler(), [terminals.upgrade]);
+  const apps = createApps({ deps, trustedProxies: env.trustedProxies, metrics: wireMetrics });
+  const upgrades = [apps.upgrade, terminals.upgrade];
+  const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler(), upgrades, apps);
   server.listen(env.port, env.bindHost);
   await once(server, "listening");
   const stamping = await keepStamping(

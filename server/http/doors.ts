@@ -27,6 +27,10 @@ export interface Doors {
   admitUpgrade(request: WireRequest): Caller;
   /** Whether a proxy that may speak for others carried the request. */
   trusts(peer: string | null): boolean;
+  /** The host that was asked for, in lower case; "" where none was. */
+  hostOf(request: WireRequest): string;
+  /** Where a request comes from, whatever it asks for. */
+  callerOf(request: WireRequest): Caller;
 }
 
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
@@ -66,9 +70,14 @@ export function createDoors({ publicUrl, demo, trustedProxies }: DoorRules): Doo
     return client;
   }
 
-  function refuseWrongHost(request: WireRequest, trusted: boolean): void {
-    const forwarded = trusted ? headerOf(request.headers, "x-forwarded-host")?.split(",").at(-1)?.trim() : undefined;
-    const asked = (forwarded ?? request.headers.host ?? "").toLowerCase();
+  function hostOf({ headers, peer }: WireRequest): string {
+    const trusted = trusts(peer === null ? null : plainAddress(peer));
+    const forwarded = trusted ? headerOf(headers, "x-forwarded-host")?.split(",").at(-1)?.trim() : undefined;
+    return (forwarded ?? headers.host ?? "").toLowerCase();
+  }
+
+  function refuseWrongHost(request: WireRequest): void {
+    const asked = hostOf(request);
     if (names.includes(asked)) return;
     if (!demo && PROBED.includes(pathOfTarget(request.target)) && isAddressOrLocal(asked)) return;
     throw new AppError("wrong-host", "This broker is reached at its own address only.");
@@ -81,21 +90,26 @@ export function createDoors({ publicUrl, demo, trustedProxies }: DoorRules): Doo
     throw new AppError("foreign-origin", "A page of another origin may not do this here.");
   }
 
-  function admit(request: WireRequest, safe: boolean): Caller {
-    const peer = request.peer === null ? null : plainAddress(request.peer);
-    const trusted = trusts(peer);
-    refuseWrongHost(request, trusted);
-    if (!safe) refuseForeignOrigin(request);
-    const carried = FORWARDING_HEADERS.some((name) => request.headers[name] !== undefined);
-    const forwardedFor = trusted ? headerOf(request.headers, "x-forwarded-for") : undefined;
+  function callerOf({ headers, peer: socket }: WireRequest): Caller {
+    const peer = socket === null ? null : plainAddress(socket);
+    const carried = FORWARDING_HEADERS.some((name) => headers[name] !== undefined);
+    const forwardedFor = trusts(peer) ? headerOf(headers, "x-forwarded-for") : undefined;
     return {
       address: peer !== null && forwardedFor ? clientOf(peer, forwardedFor) : peer,
       local: peer !== null && isLoopback(peer) && !carried,
     };
   }
 
+  function admit(request: WireRequest, safe: boolean): Caller {
+    refuseWrongHost(request);
+    if (!safe) refuseForeignOrigin(request);
+    return callerOf(request);
+  }
+
   return {
     trusts: (peer) => trusts(peer === null ? null : plainAddress(peer)),
+    hostOf,
+    callerOf,
     admit: (request) => admit(request, SAFE_METHODS.includes(request.method)),
     admitUpgrade: (request) => admit(request, false),
   };

@@ -32,22 +32,36 @@ const PAGE_HEADERS = {
   "content-security-policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'; form-action 'self'",
 } as const;
 
+/** Whoever answers at other hosts than the console's own. */
+export interface OtherHosts {
+  /** @returns whether the host is one of its own; then it answers */
+  serves(request: IncomingMessage, reply: ServerResponse): boolean;
+  /** Takes no more, and ends what would never end by itself. */
+  stop(): void;
+}
+
 export interface WebServer {
   readonly server: Server;
   /** Takes no more, answers long polls at once, ends streams and upgrades, and lets the rest finish for a while. */
   stop(): Promise<void>;
 }
 
-/** @param upgrades asked in their order; every other upgrade is refused */
+/**
+ * @param upgrades asked in their order; every other upgrade is refused
+ * @param others asked before everything else
+ */
 export function createWebServer(
   dispatcher: Dispatcher,
   page: PageHandler,
   upgrades: readonly Upgrade[] = [],
+  others: OtherHosts | null = null,
 ): WebServer {
   const inFlight = new InFlight();
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: 0 }, // see `hurry`
     (request, reply) => {
+      if (others?.serves(request, reply)) return;
+      if (hasBody(request)) hurry(request);
       if (isWirePath(pathOfTarget(request.url ?? "/"))) void carry(dispatcher.dispatch, inFlight, request, reply);
       else void servePage(dispatcher, page, request, reply);
     },
@@ -61,6 +75,7 @@ export function createWebServer(
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       inFlight.tellToStop();
       upgraded.stop();
+      others?.stop();
       for (const socket of unused) socket.destroy();
       // A connection that becomes idle after its last answer is closed too.
       const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
@@ -70,6 +85,12 @@ export function createWebServer(
       clearTimeout(cut);
     },
   };
+}
+
+/** What is for us must have come whole in time; what is for a job may take as long as its customer's line. */
+function hurry(request: IncomingMessage): void {
+  const late = setTimeout(() => request.socket.destroy(), REQUEST_MS);
+  request.once("close", () => clearTimeout(late));
 }
 
 /**

@@ -16,7 +16,7 @@ export interface Reached {
 /** @throws AppError `not-found` for another account's job too, `conflict` where it does not run, `unavailable` */
 export async function reachJob(
   deps: Pick<Deps, "db" | "inside" | "secrets">,
-  owner: Principal,
+  owner: Pick<Principal, "account">,
   id: JobId,
 ): Promise<Reached> {
   const row = await findJob(deps.db, owner.account, id);

@@ -10,6 +10,7 @@ export async function forgetOldRows({ db, clock }: Pick<Deps, "db" | "clock">): 
   await deleteOldRows(db, {
     nonces: ago(1),
     sessions: ago(24),
+    portGrants: ago(1),
     idempotency: ago(72),
     workers: ago(1),
     samples: ago(168),
