@@ -56,7 +56,7 @@ async function open(path: string, headers: Record<string, string>) {
     text += part;
   });
   response.on("error", () => {});
-  const ended = once(response, "close");
+  const ended = new Promise((resolve) => response.once("close", resolve));
   const said = (): Said[] =>
     text
       .split("\n\n")
