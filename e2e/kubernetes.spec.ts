@@ -141,15 +141,15 @@ test("what is rented on the page is a pod: ssh under the shown host key, GPUs ac
   await writeFile(join(dir, "known_hosts"), `${known.trim()}\n`);
   const options = ["-i", join(dir, "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-p", port];
   const strict = ["-o", `UserKnownHostsFile=${join(dir, "known_hosts")}`, "-o", "StrictHostKeyChecking=yes"];
-  const { stdout } = await run("ssh", [...options, ...strict, destination, "echo $BERTH_GPU_COUNT on $(hostname)"]);
-  expect(stdout).toMatch(/^1 on exec-/);
-  const pod = stdout.trim().replace("1 on ", "");
+  const { stdout } = await run("ssh", [...options, ...strict, destination, "echo $BERTH_GPU_COUNT for $BERTH_JOB_ID"]);
+  const [job = ""] = /job_[0-9a-z]{26}/.exec(page.url()) ?? [];
+  expect(stdout).toBe(`1 for ${job}\n`);
+  const itsOwn = ["-A", "-l", `${LABEL_PREFIX}/job=${job.replace("_", "-")}`];
   const asked = "jsonpath={.items[0].spec.containers[0].resources.limits.nvidia\\.com/gpu}";
-  const [all, named] = [["-A", "--field-selector"], `metadata.name=${pod}`];
-  expect(await kubectl("get", "pods", ...all, named, "-o", asked)).toBe("1");
+  expect(await kubectl("get", "pods", ...itsOwn, "-o", asked)).toBe("1");
 
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByRole("button", { name: "Stop and delete its storage" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toContainText("stopped", { timeout: 60_000 });
-  expect(await kubectl("get", "pods,services", ...all, named, "-o", "name")).toBe("");
+  expect(await kubectl("get", "pods,services,secrets", ...itsOwn, "-o", "name")).toBe("");
 });
