@@ -1,7 +1,9 @@
 // The one thing to know about a job right now: why it ended, that it ends soon, that its provider is silent.
+import Link from "next/link";
 import type { Fault } from "../../domain/job/reasons.ts";
 import type { JobView } from "../../protocol/views.ts";
 import { Notice } from "../ui/notice.tsx";
+import { rentAgain } from "./rent-again.ts";
 
 const FAULT_WORDS: Readonly<Record<Fault, string>> = {
   customer: "On your side.",
@@ -24,6 +26,14 @@ export function StateNotice({ job, now }: { readonly job: JobView; readonly now:
         title={`${job.reason.sentence} ${failed ? FAULT_WORDS[job.reason.fault] : ""}`.trim()}
       >
         {job.reason.remedy}
+        {job.reason.suggests && (
+          <>
+            {" "}
+            <Link className="link" href={rentAgain(job)}>
+              Rent again with that
+            </Link>
+          </>
+        )}
       </Notice>
     );
   }

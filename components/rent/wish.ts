@@ -10,6 +10,7 @@ export const WISH_FIELDS = [
   "cpu_cores",
   "memory_gb",
   "storage_gb",
+  "http_port",
   "template",
   "image",
   "max_price",
@@ -19,7 +20,14 @@ export const WISH_FIELDS = [
 export type WishField = (typeof WISH_FIELDS)[number];
 export type WishText = Readonly<Partial<Record<WishField, string>>>;
 
-const NUMBERS: readonly WishField[] = ["gpu_count", "duration_hours", "cpu_cores", "memory_gb", "storage_gb"];
+const NUMBERS: readonly WishField[] = [
+  "gpu_count",
+  "duration_hours",
+  "cpu_cores",
+  "memory_gb",
+  "storage_gb",
+  "http_port",
+];
 
 /** The body of POST /jobs. Empty fields are left out; what is no number stays text, so that the wire names the field. */
 export function wishBody(wish: WishText): Readonly<Record<string, string | number>> {

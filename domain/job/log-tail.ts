@@ -1,5 +1,8 @@
 // The end of a log: so many lines, so many bytes, and never half a character.
 
+/** How long a log is kept after the end of what wrote it. */
+export const LOG_DAYS = 30;
+
 export interface Tail {
   readonly text: string;
   /** something before it was left out */

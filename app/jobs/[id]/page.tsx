@@ -3,7 +3,9 @@ import { randomUUID } from "node:crypto";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { ExtendDialog } from "../../../components/job/extend-dialog.tsx";
+import { LogsPanel } from "../../../components/job/logs-panel.tsx";
 import { BillPanel, MachinePanel } from "../../../components/job/panels.tsx";
+import { rentAgain } from "../../../components/job/rent-again.ts";
 import { SshPanel } from "../../../components/job/ssh-panel.tsx";
 import { StateNotice } from "../../../components/job/state-notice.tsx";
 import { StopDialog } from "../../../components/job/stop-dialog.tsx";
@@ -13,11 +15,13 @@ import { Page } from "../../../components/shell/page.tsx";
 import { LinkButton } from "../../../components/ui/button.tsx";
 import { Live } from "../../../components/ui/live.tsx";
 import { Status } from "../../../components/ui/status.tsx";
+import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
-import { isId } from "../../../domain/ids.ts";
+import { isId, type JobId } from "../../../domain/ids.ts";
 import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
 import { getJob } from "../../../server/usecases/job/get-job.ts";
 import { listJobEvents } from "../../../server/usecases/job/list-job-events.ts";
+import { readLogs } from "../../../server/usecases/job/read-logs.ts";
 import { deps, loginOptions, principal } from "../../context.ts";
 import { extendAction, stopAction } from "./actions.ts";
 
@@ -25,6 +29,21 @@ export const metadata: Metadata = { title: "Job" };
 
 /** The stream wakes the page when something happened; between events only the cost moves. */
 const EVERY_MS = 5000;
+
+/** A pod's log comes from its machine; the page does not wait for one that is slow. */
+const LOG_WITHIN_MS = 3000;
+
+/** @returns null where it cannot be read now: the panel says so, and the rest of the page is there */
+async function lastLines(who: Principal, id: JobId) {
+  const signal = AbortSignal.timeout(LOG_WITHIN_MS);
+  try {
+    const { logs: text, truncated } = await readLogs(deps(), who, id, { tailLines: null, signal });
+    return signal.aborted ? null : { text, truncated };
+  } catch (error) {
+    if (signal.aborted || (isAppError(error) && error.code === "unavailable")) return null;
+    throw error;
+  }
+}
 
 export default async function JobPage({ params }: { readonly params: Promise<{ readonly id: string }> }) {
   const [{ id }, who] = await Promise.all([params, principal()]);
@@ -38,16 +57,17 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
       </Page>
     );
   }
-  const [job, { events }] = await Promise.all([getJob(deps(), who, id), listJobEvents(deps(), who, id, {})]).catch(
-    (error: unknown) => {
-      if (isAppError(error) && error.code === "not-found") notFound();
-      throw error;
-    },
-  );
+  const [job, { events }, log] = await Promise.all([
+    getJob(deps(), who, id),
+    listJobEvents(deps(), who, id, {}),
+    lastLines(who, id),
+  ]).catch((error: unknown) => {
+    if (isAppError(error) && error.code === "not-found") notFound();
+    throw error;
+  });
   const now = deps().clock.now().toISOString();
   const live = job.ended_at === null;
   const running = job.status === "running";
-  const again = new URLSearchParams(job.gpu_model ? { gpu_type: job.gpu_model } : { gpu_count: "0" });
   return (
     <Page
       eyebrow={
@@ -76,7 +96,7 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
             )}
           </>
         ) : (
-          <LinkButton href={`/rent?${again}`}>Rent again</LinkButton>
+          <LinkButton href={rentAgain(job)}>Rent again</LinkButton>
         )
       }
     >
@@ -85,6 +105,7 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
         <div className="grid min-w-0 gap-5">
           <SshPanel job={job} />
           <StateNotice job={job} now={now} />
+          <LogsPanel jobId={job.id} first={log} over={!live} />
           <Timeline events={events} />
         </div>
         <div className="grid gap-5">

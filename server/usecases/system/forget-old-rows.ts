@@ -1,4 +1,5 @@
 // Rows that no rule reads any more are deleted; the ledger and the events never are.
+import { LOG_DAYS } from "../../../domain/job/log-tail.ts";
 import type { Deps } from "../../deps.ts";
 import { deleteOldRows } from "../../repos/chores.ts";
 
@@ -14,6 +15,6 @@ export async function forgetOldRows({ db, clock }: Pick<Deps, "db" | "clock">): 
     idempotency: ago(72),
     workers: ago(1),
     samples: ago(168),
-    logs: ago(720),
+    logs: ago(LOG_DAYS * 24),
   });
 }
