@@ -97,7 +97,7 @@ describe.skipIf(!TEST_KUBECONFIG)("the web's account in a real Kubernetes (needs
     for (const subresource of ["exec", "portforward"])
       for (const verb of ["get", "create"])
         expect(await may(verb, "pods", { namespace: there, subresource }), `${verb} pods/${subresource}`).toBe(true);
-    for (const verb of ["list", "watch", "create", "update", "patch", "delete"])
+    for (const verb of ["get", "list", "watch", "create", "update", "patch", "delete"])
       expect(await may(verb, "pods", { namespace: there }), `${verb} pods`).toBe(false);
     const elsewhere = ["kube-system", "berth-system", "default", "kube-public"];
     for (const namespace of elsewhere)

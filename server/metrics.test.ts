@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { metrics, setCounts, setTotals, wireMetrics } from "./metrics.ts";
+import { clusterTally, metrics, setCounts, setTotals, wireMetrics } from "./metrics.ts";
 
 test("a reply is counted and timed by method, operation and status, a heartbeat once more", async () => {
   wireMetrics.observe({ operation: "heartbeat", method: "POST", status: 200, seconds: 0.02 });
@@ -30,4 +30,19 @@ test("a counter that is told its total shows the total, however often it is told
   const { body } = await wireMetrics.text();
   expect(body).toContain('berth_provider_presence_total{to="offline"} 3');
   expect(body).toContain('berth_provider_presence_total{to="online"} 1');
+});
+
+test("what goes wrong with the cluster is counted by what it was", async () => {
+  clusterTally.callFailed("none");
+  clusterTally.callFailed("503");
+  clusterTally.watchBroke("pods");
+  clusterTally.watchListed("pods");
+  const { body } = await wireMetrics.text();
+  for (const line of [
+    'berth_cluster_calls_failed_total{answer="none"} 1',
+    'berth_cluster_calls_failed_total{answer="503"} 1',
+    'berth_watch_broken_total{watch="pods"} 1',
+    'berth_watch_listed_total{watch="pods"} 1',
+  ])
+    expect(body).toContain(line);
 });

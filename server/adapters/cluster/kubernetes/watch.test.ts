@@ -201,10 +201,16 @@ describe.skipIf(!TEST_KUBECONFIG)("a real Kubernetes behind a wire that breaks (
 
   test("a cluster that is away fails its callers at once, and is asked again soon", async () => {
     const { kubeconfig, cut } = await wire();
-    const nodes = kubernetesNodes({ kubeconfig, joinEndpoint: null, labelPrefix: "wire.berth.test", log: quiet });
+    const failed: string[] = [];
+    const tally = { callFailed: (answer: string) => failed.push(answer), watchBroke: () => {}, watchListed: () => {} };
+    const base = { kubeconfig, joinEndpoint: null, labelPrefix: "wire.berth.test" };
+    const nodes = kubernetesNodes({ ...base, log: quiet, tally });
+    expect(await nodes.find("gpu-node-of-nobody")).toBeNull();
+    expect(failed).toEqual([]); // that there is none is an answer
     cut(true);
     await expect(nodes.find("gpu-node-1")).rejects.toThrow();
     await expect(nodes.find("gpu-node-1")).rejects.toMatchObject({ name: "ClusterAway" });
+    expect(new Set(failed)).toEqual(new Set(["none"]));
     cut(false);
     await expect
       .poll(
