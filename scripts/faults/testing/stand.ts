@@ -30,6 +30,8 @@ export interface StandOptions {
   readonly workers: number;
   /** what the processes are given; the stand itself always asks the cluster directly */
   readonly kubeconfig: string;
+  /** what the webs are given, where that is another */
+  readonly webKubeconfig?: string;
   /** an administrator's */
   readonly admin: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -74,8 +76,9 @@ export async function openStand({ databaseUrl, folder, kubeconfig, admin, ...wis
     ...{ PUBLIC_URL: publicUrl, NEXTAUTH_URL: publicUrl, KUBECONFIG: kubeconfig, LABEL_PREFIX: prefix, ...wish.env },
   };
   const logFile = (name: "web" | "worker", n: number) => join(folder, `${name}-${n}.log`);
+  const own = wish.webKubeconfig ? { KUBECONFIG: wish.webKubeconfig } : {};
   const webs = ports.map((port, n) =>
-    program("web", logFile("web", n), { ...env, PORT: String(port) }, () => answers(`${urls[n]}/ready`)),
+    program("web", logFile("web", n), { ...env, ...own, PORT: String(port) }, () => answers(`${urls[n]}/ready`)),
   );
   const workers = Array.from({ length: wish.workers }, (_, n) =>
     program("worker", logFile("worker", n), env, async (log) => log.includes("the worker runs")),
