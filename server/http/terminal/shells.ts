@@ -24,6 +24,8 @@ interface Place {
   /** of whoever came last */
   token: string | null;
   shell: Shell | null;
+  /** fires when it is over, and when the process stops */
+  readonly end: AbortController;
 }
 
 const RESTART: Refusal = {
@@ -38,7 +40,7 @@ export class Shells {
   readonly #deps: Deps;
   readonly #laws: TerminalLaws;
   readonly #places = new Set<Place>();
-  readonly #opening = new AbortController();
+  #stopped = false;
 
   constructor(deps: Deps, laws: TerminalLaws) {
     this.#deps = deps;
@@ -48,7 +50,7 @@ export class Shells {
   /** Gives a connection its shell: the one it had, or a new one. */
   async open(ws: WebSocket, { who, reached, query }: Visit): Promise<void> {
     const browser = new Browser(ws, this.#laws.pingMs);
-    if (this.#opening.signal.aborted) return void browser.refuse(RESTART);
+    if (this.#stopped) return void browser.refuse(RESTART);
     const { account } = who.principal;
     const jobId = reached.row.job.id;
     const received = query.received ?? null;
@@ -59,25 +61,28 @@ export class Shells {
     }
     const refusal = this.#makeRoom(account);
     if (refusal) return void browser.refuse(refusal);
-    const place: Place = { account, jobId, token: who.token, shell: null };
+    const place: Place = { account, jobId, token: who.token, shell: null, end: new AbortController() };
     this.#places.add(place);
     try {
-      const session = await openTerminal(this.#deps, reached, query, this.#opening.signal);
-      if (this.#opening.signal.aborted) {
+      const session = await openTerminal(this.#deps, reached, query, place.end.signal);
+      if (place.end.signal.aborted) {
         session.close();
         throw new Error("the process stops");
       }
       this.#keep(place, session).attach(browser, query, null, false);
     } catch (error) {
       this.#places.delete(place);
-      browser.refuse(this.#opening.signal.aborted ? RESTART : this.#refusalOf(error, jobId));
+      browser.refuse(this.#stopped ? RESTART : this.#refusalOf(error, jobId));
     }
   }
 
   /** Ends them all, and opens none any more. */
   stop(): void {
-    this.#opening.abort();
-    for (const { shell } of this.#places) shell?.end(RESTART);
+    this.#stopped = true;
+    for (const { shell, end } of this.#places) {
+      shell?.end(RESTART);
+      end.abort();
+    }
   }
 
   #find(id: string, account: string, jobId: string): Place | null {
