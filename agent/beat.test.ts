@@ -119,6 +119,7 @@ function fakeRuntime() {
       news();
     },
     stopAll: async () => {},
+    log: async () => null,
     onNews: (listener) => {
       news = listener;
     },

@@ -1,12 +1,13 @@
 // Requests to the broker: plain enrolment, and signed heartbeats. Every failure is one BrokerError with what to do next.
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { ProviderId } from "../domain/ids.ts";
+import type { ExecutionId, ProviderId } from "../domain/ids.ts";
 import {
   type AgentDrain,
   type Enrol,
   type Heartbeat,
   HeartbeatAnswer,
+  type LogReport,
   SIGNATURE_HEADERS,
   signedText,
 } from "../protocol/agent.ts";
@@ -18,6 +19,7 @@ const MARGIN_MS = 10_000;
 /** A later broker may say more than this agent understands. */
 const Answer = z.object(HeartbeatAnswer.shape);
 const Drained = z.object({ draining: z.boolean(), live_executions: z.int().min(0) });
+const Logged = z.object({ next_offset: z.int().min(0) });
 const Problem = z.object({ code: z.string(), detail: z.string().optional() });
 
 export class BrokerError extends Error {
@@ -46,6 +48,8 @@ export interface BrokerClient {
   enrol(body: z.infer<typeof Enrol>): Promise<ProviderId>;
   /** @param waitSeconds how long the broker may hold the answer back */
   beat(providerId: ProviderId, beat: Heartbeat, waitSeconds: number, signal: AbortSignal): Promise<HeartbeatAnswer>;
+  /** @returns where the next part goes on */
+  reportLogs(providerId: ProviderId, id: ExecutionId, part: LogReport, signal: AbortSignal): Promise<number>;
   drain(providerId: ProviderId, wish: z.infer<typeof AgentDrain>): Promise<z.infer<typeof Drained>>;
 }
 
@@ -103,6 +107,11 @@ export function createBrokerClient(
       const patience = AbortSignal.timeout(waitSeconds * 1000 + marginMs);
       const text = await postSigned(path, beat, AbortSignal.any([signal, patience]));
       return understand(text, (answer) => Answer.parse(answer));
+    },
+    async reportLogs(providerId, id, part, signal) {
+      const path = `/api/v1/providers/${providerId}/executions/${id}/logs`;
+      const text = await postSigned(path, part, AbortSignal.any([signal, AbortSignal.timeout(30_000)]));
+      return understand(text, (answer) => Logged.parse(answer).next_offset);
     },
     async drain(providerId, wish) {
       const path = `/api/v1/providers/${providerId}/agent-drain`;

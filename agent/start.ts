@@ -10,6 +10,7 @@ import { detectMachine, type Machine } from "./detect.ts";
 import { type Identity, openIdentity, readProviderId, writeProviderId } from "./identity.ts";
 import { createAutoJoin } from "./join.ts";
 import type { Log } from "./log.ts";
+import { startSendingLogs } from "./log-sender.ts";
 import { watchMachine } from "./machine-watch.ts";
 import { backoffMs, rest } from "./pace.ts";
 import type { Paths } from "./paths.ts";
@@ -116,10 +117,12 @@ async function run(
   const base = { version: AGENT_VERSION, provider_id: providerId, name, broker, runtime: config.runtime };
   const status = createStatusWriter(dataDir, base, log);
   const autoJoin = config.runtime === "kubernetes" && config.join === "automatic" ? createAutoJoin(log) : undefined;
+  const client = createBrokerClient(config.broker, identity);
+  const sequence = await openSequence(dataDir);
+  const logs = startSendingLogs({ broker: client, providerId, runtime, sequence, log });
   const beats = startBeating({
-    broker: createBrokerClient(config.broker, identity),
+    broker: client,
     usage: createUsageMeter(() => machine.current().gpus),
-    sequence: await openSequence(dataDir),
     watcher: {
       ...status,
       answered(answer, at) {
@@ -127,7 +130,7 @@ async function run(
         if (answer.join) autoJoin?.(answer.join);
       },
     },
-    ...{ providerId, runtime, machine, log },
+    ...{ providerId, runtime, machine, sequence, log },
   });
   const executions = runtime.list().length;
   log.info({ provider: providerId, broker: config.broker, sandboxed: given.sandboxed, executions }, "serving");
@@ -136,6 +139,7 @@ async function run(
   machine.close();
   await beats.stop();
   if (stopExecutionsOnExit) await runtime.stopAll("demo-stopped", "The demo was stopped.");
+  await logs.stop();
   runtime.close();
   await status.settle();
   log.info({ left_running: !stopExecutionsOnExit }, "stopped");

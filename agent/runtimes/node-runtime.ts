@@ -11,6 +11,7 @@ export function openNodeRuntime(): Runtime {
     },
     remove: async () => {},
     stopAll: async () => {},
+    log: async () => null,
     onNews: () => {},
     close: () => {},
   };

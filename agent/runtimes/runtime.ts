@@ -3,6 +3,12 @@ import type { AgentSpec, EndCause } from "../../domain/execution/spec.ts";
 import type { ExecutionId } from "../../domain/ids.ts";
 import type { ExecutionReport } from "../../protocol/agent.ts";
 
+/** A part of what an execution wrote; `offset` is the place of its first character in the whole. */
+export interface LogText {
+  readonly offset: number;
+  readonly text: string;
+}
+
 export interface Runtime {
   /** Whether isolation was proved at start. */
   readonly sandboxed: boolean;
@@ -17,6 +23,11 @@ export interface Runtime {
   remove(id: ExecutionId): Promise<void>;
   /** Ends everything that runs and keeps the reason for the next start to report. */
   stopAll(cause: EndCause, detail: string): Promise<void>;
+  /**
+   * What an execution wrote from a place on, at most 65 536 characters; from the first that is left where the place is
+   * gone. For a while also of those that were removed. Null where there is nothing more.
+   */
+  log(id: ExecutionId, offset: number): Promise<LogText | null>;
   /** Called whenever `list` would say something new. */
   onNews(listener: () => void): void;
   /** Stops watching. What runs keeps running. */

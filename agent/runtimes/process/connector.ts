@@ -45,8 +45,10 @@ export function createConnector(nsenter: string, entry: readonly string[]): Conn
       const { id, error } = Reply.parse(message);
       const settle = waiting.get(id);
       waiting.delete(id);
-      if (handle instanceof Socket && settle) settle(handle);
-      else settle?.(new Error(error ?? "no connection"));
+      if (handle instanceof Socket && settle) {
+        handle.allowHalfOpen = true; // a socket that was handed over has forgotten it
+        settle(handle);
+      } else settle?.(new Error(error ?? "no connection"));
     });
     const over = () => {
       if (helper === child) helper = undefined;

@@ -53,7 +53,7 @@ export function executionFiles(dir: string) {
     home: join(dir, "home"),
     system: join(dir, "system"),
     supervisorLog: join(dir, "supervisor.log"),
-    sessionLog: join(dir, "sessions.log"),
+    log: join(dir, "log"),
   };
 }
 

@@ -12,7 +12,7 @@ import { readText } from "../../files.ts";
 import type { Log } from "../../log.ts";
 import { isAlive, onlyThese, signal, trySignal, until } from "../../processes.ts";
 import { SpecShape } from "../../spec.ts";
-import type { Runtime } from "../runtime.ts";
+import type { LogText, Runtime } from "../runtime.ts";
 import {
   claim,
   ended,
@@ -26,11 +26,14 @@ import {
   writeStop,
 } from "./execution-dir.ts";
 import { plainRoom } from "./plain.ts";
+import { openWorkspaceLog, readWorkspaceLog } from "./workspace-log.ts";
 
 const LOOK_EVERY_MS = 1000;
 const STOP_PATIENCE_MS = 9000; // the supervisor's own grace is 5 s
 /** How long a supervisor may take from its start to its first word. */
 const FIRST_WORD_MS = 20_000;
+/** Of how many that were removed the last words are kept, until others need the room. */
+const MOST_LAST_WORDS = 64;
 
 export interface ProcessRuntimeOptions {
   /** Directory of the executions; made if absent. */
@@ -61,6 +64,7 @@ interface Execution {
 export async function openProcessRuntime(options: ProcessRuntimeOptions): Promise<Runtime> {
   const { root, publicHost, sandboxed, supervisor, log } = options;
   const executions = new Map<ExecutionId, Execution>();
+  const lastWords = new Map<ExecutionId, LogText>();
   let news: () => void = () => undefined;
 
   function track(id: ExecutionId, order: Order): Execution {
@@ -94,7 +98,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       if (state?.phase !== "ended") state = await settle(execution, dead, "killed", "The process that ran it is gone.");
     }
     if (!state && silentForGood(execution) && (await claim(execution.dir))) {
-      const words = await lastWords(execution.dir);
+      const words = await supervisorWords(execution.dir);
       state = await settle(execution, undefined, "start-failed", `The supervisor did not start. ${words}`.trim());
     }
     if (JSON.stringify(state) === JSON.stringify(execution.state)) return;
@@ -117,6 +121,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     }
     if (!execution.order.sandboxed) await plainRoom(executionFiles(execution.dir).home).end(0);
     const state = ended(cause, detail, null, new Date());
+    openWorkspaceLog(executionFiles(execution.dir).log)(`The workspace ended: ${detail}`);
     await writeState(execution.dir, state);
     return state;
   }
@@ -160,10 +165,25 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   async function forget(execution: Execution): Promise<void> {
     await stop(execution, "killed", "The broker no longer wants it.");
     execution.watcher?.close();
+    await keepLastWords(execution);
     await removeTree(execution.dir);
     executions.delete(execution.id);
     log.info({ execution: execution.id }, "execution removed");
     news();
+  }
+
+  /** What was not sent yet is sent after it is gone. */
+  async function keepLastWords({ id, dir }: Execution): Promise<void> {
+    let last: LogText | null = null;
+    for (let offset = 0; ; offset = last.offset + last.text.length) {
+      const more = await readWorkspaceLog(executionFiles(dir).log, offset).catch(() => null);
+      if (!more) break;
+      last = more;
+    }
+    if (!last) return;
+    lastWords.set(id, last);
+    const [oldest] = lastWords.keys();
+    if (lastWords.size > MOST_LAST_WORDS && oldest) lastWords.delete(oldest);
   }
 
   async function adopt(): Promise<void> {
@@ -216,6 +236,14 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     async stopAll(cause, detail) {
       await Promise.all([...executions.values()].map((execution) => stop(execution, cause, detail)));
     },
+    async log(id, offset) {
+      const execution = executions.get(id);
+      if (execution) return readWorkspaceLog(executionFiles(execution.dir).log, offset);
+      const last = lastWords.get(id);
+      const from = Math.max(offset, last?.offset ?? 0);
+      const text = last?.text.slice(from - last.offset) ?? "";
+      return text === "" ? null : { offset: from, text };
+    },
     onNews(listener) {
       news = listener;
     },
@@ -232,7 +260,7 @@ function silentForGood({ child, sinceMs }: Execution): boolean {
   return performance.now() - sinceMs > FIRST_WORD_MS;
 }
 
-async function lastWords(dir: string): Promise<string> {
+async function supervisorWords(dir: string): Promise<string> {
   return ((await readText(executionFiles(dir).supervisorLog)) ?? "").trim().slice(-500);
 }
 

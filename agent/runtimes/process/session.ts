@@ -43,7 +43,7 @@ export function serveSession(session: Session, door: Door): void {
 
   const start = (channel: ServerChannel, argv: readonly string[], greeting: readonly string[] = []) => {
     begin(channel, argv, greeting).catch((error: unknown) => {
-      door.log("session-failed", { detail: error instanceof Error ? error.message : String(error) });
+      door.log(`It could not be started: ${error instanceof Error ? error.message : String(error)}`);
       finish(channel, 255);
     });
   };
@@ -69,17 +69,17 @@ export function serveSession(session: Session, door: Door): void {
     accept?.();
   });
   session.on("shell", (accept) => {
-    door.log("shell");
+    door.log("A shell begins.");
     start(accept(), [SHELL, "-l"], MOTD);
   });
   session.on("exec", (accept, _reject, info) => {
-    door.log("exec");
+    door.log("A command begins.");
     start(accept(), [SHELL, "-c", info.command]);
   });
   session.on("subsystem", (accept, reject, info) => {
     if (info.name !== "sftp") return reject();
-    door.log("sftp");
     const server = SFTP_SERVERS.find((path) => existsSync(path));
+    door.log(server ? "SFTP begins." : "SFTP was refused: this machine has no sftp-server.");
     if (server) return start(accept(), [server]);
     const channel = accept();
     channel.stderr.write(NO_SFTP, () => finish(channel, 127));

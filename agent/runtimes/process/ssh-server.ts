@@ -12,6 +12,7 @@ export const FIRST_PORT = 30_000;
 export const LAST_PORT = 32_767;
 const MAX_CONNECTIONS = 64;
 const MAX_FORWARDS = 256;
+const MAX_REFUSALS = 1000;
 const MAX_ATTEMPTS = 12;
 const LOGIN_GRACE_MS = 60_000;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
@@ -71,6 +72,8 @@ function portOf(address: AddressInfo | string | null): number {
 function serveConnection(door: Door, client: Connection): void {
   let attempts = 0;
   let forwards = 0;
+  let who: string | undefined;
+  const refused = new Set<number>();
   const grace = setTimeout(() => client.end(), LOGIN_GRACE_MS);
   client.on("close", () => clearTimeout(grace));
 
@@ -83,21 +86,30 @@ function serveConnection(door: Door, client: Connection): void {
     authenticate(context, door.keys).then(
       (key) => {
         if (!key) return context.reject(["publickey"]);
-        if (key.proved) door.log("login", { key: key.fingerprint });
+        if (key.proved) who = key.name;
         context.accept();
       },
       () => context.reject(["publickey"]),
     );
   });
-  client.on("ready", () => clearTimeout(grace));
-  client.on("close", () => door.log("disconnect"));
+  client.on("ready", () => {
+    clearTimeout(grace);
+    door.log(`Logged in: ${who}`);
+  });
+  client.on("close", () => {
+    if (who) door.log(`Logged out: ${who}`);
+    else if (attempts > 0) door.log("A login was refused: no key that was offered may come in.");
+  });
   client.on("session", (accept) => serveSession(accept(), door));
   client.on("request", (_accept, reject) => reject?.()); // no remote forward: nothing may listen on the machine
   client.on("tcpip", (accept, reject, { destIP, destPort }) => {
-    if (!LOOPBACK.has(destIP) || forwards >= MAX_FORWARDS) {
+    const refuse = (why: string) => {
+      if (!refused.has(destPort)) door.log(`A connection to port ${destPort} was refused: ${why}`);
+      if (refused.size < MAX_REFUSALS) refused.add(destPort); // once each: somebody may ask every second
       reject();
-      return;
-    }
+    };
+    if (!LOOPBACK.has(destIP)) return refuse("forwards lead to this workspace only.");
+    if (forwards >= MAX_FORWARDS) return refuse("too many are open.");
     door.room.connect(destPort).then(
       (socket) => {
         forwards += 1;
@@ -109,15 +121,17 @@ function serveConnection(door: Door, client: Connection): void {
         socket.on("error", () => channel.destroy());
         channel.on("close", () => socket.destroy());
         channel.on("error", () => socket.destroy());
-        channel.pipe(socket).pipe(channel);
+        channel.pipe(socket).pipe(channel, { end: false });
+        socket.on("end", () => channel.write("", () => channel.eof())); // `end` would close the other direction too
       },
-      () => reject(),
+      (error: unknown) => refuse(error instanceof Error ? error.message : String(error)),
     );
   });
 }
 
 interface Proof {
-  readonly fingerprint: string;
+  /** its fingerprint, and what its owner calls it */
+  readonly name: string;
   /** False where the client only asked whether the key would do. */
   readonly proved: boolean;
 }
@@ -129,9 +143,10 @@ async function authenticate(context: AuthContext, keys: Door["keys"]): Promise<P
   const known = parseKeys(await keys()).find((key) => sameBytes(key.getPublicSSH(), offered));
   if (!known) return undefined;
   const fingerprint = `SHA256:${createHash("sha256").update(offered).digest("base64").replace(/=+$/, "")}`;
-  if (!context.signature) return { fingerprint, proved: false };
+  const name = known.comment ? `${fingerprint} (${known.comment})` : fingerprint;
+  if (!context.signature) return { name, proved: false };
   if (!context.blob || known.verify(context.blob, context.signature, context.hashAlgo) !== true) return undefined;
-  return { fingerprint, proved: true };
+  return { name, proved: true };
 }
 
 /** Hashing first makes the comparison take the same time for any length and any first difference. */

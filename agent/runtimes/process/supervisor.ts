@@ -16,8 +16,8 @@ import {
 import { plainRoom } from "./plain.ts";
 import type { Room } from "./room.ts";
 import { startSandbox } from "./sandbox.ts";
-import { openSessionLog } from "./session-log.ts";
 import { createSshServer, SSH_USER } from "./ssh-server.ts";
+import { openWorkspaceLog, type WorkspaceLog } from "./workspace-log.ts";
 
 const GRACE_MS = 5000;
 /** The broker ends a rental at its deadline; this is for when it cannot be heard. */
@@ -34,8 +34,12 @@ export async function supervise(dir: string): Promise<void> {
   process.on("SIGHUP", () => undefined);
   process.on("uncaughtException", (error) => console.error(error)); // one broken connection must not end a rental
   const stopped = stopOrdered(dir);
+  const log = openWorkspaceLog(executionFiles(dir).log);
+  log(`The workspace starts${order.sandboxed ? "" : " without a sandbox"}: ${holdings(order)}.`);
   await writeState(dir, { phase: "starting", supervisor: self });
-  await writeState(dir, await live(dir, order, self, stopped));
+  const end = await live(dir, order, self, stopped, log);
+  log(`The workspace ended: ${end.detail}`);
+  await writeState(dir, end);
 }
 
 function stopOrdered(dir: string): Promise<End> {
@@ -50,7 +54,18 @@ function stopOrdered(dir: string): Promise<End> {
   });
 }
 
-async function live(dir: string, order: Order, self: ProcessIdentity, stopped: Promise<End>): Promise<End> {
+function holdings({ spec: { gpuUuids, cpuCores, memoryMb } }: Order): string {
+  const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+  return `${count(gpuUuids.length, "GPU")}, ${count(cpuCores, "core")}, ${memoryMb} MB of memory`;
+}
+
+async function live(
+  dir: string,
+  order: Order,
+  self: ProcessIdentity,
+  stopped: Promise<End>,
+  log: WorkspaceLog,
+): Promise<End> {
   let room: Room;
   try {
     room = await openRoom(dir, order);
@@ -60,8 +75,9 @@ async function live(dir: string, order: Order, self: ProcessIdentity, stopped: P
   const over = new AbortController();
   try {
     let port = 0;
-    const server = createServer(dir, order, room, () => port);
+    const server = createServer(dir, order, room, () => port, log);
     port = await server.listen(Math.random);
+    log(`It is ready: SSH answers on port ${port}.`);
     const sandbox = room.initPid === null ? null : (identify(room.initPid) ?? null);
     await writeState(dir, { phase: "ready", supervisor: self, port, user: SSH_USER, sandbox });
     const end = await Promise.race([
@@ -80,9 +96,9 @@ async function live(dir: string, order: Order, self: ProcessIdentity, stopped: P
 }
 
 /** @param port known only once the server, which tells it to its sessions, listens */
-function createServer(dir: string, order: Order, room: Room, port: () => number) {
+function createServer(dir: string, order: Order, room: Room, port: () => number, log: WorkspaceLog) {
   const dropped = Object.entries(order.spec.env).filter(([name, value]) => !isPassedOn(name, value));
-  if (dropped.length > 0) console.error(`not passed on: ${dropped.map(([name]) => name).join(", ")}`);
+  if (dropped.length > 0) log(`Variables that were not passed on: ${dropped.map(([name]) => name).join(", ")}.`);
   /** Keys, variables and deadline may change while it runs. */
   const now = async () => (await readOrder(dir)) ?? order;
   return createSshServer({
@@ -93,7 +109,7 @@ function createServer(dir: string, order: Order, room: Room, port: () => number)
       const { spec, publicHost } = await now();
       return executionEnvironment(spec, { publicHost, port: port(), home: room.home }, term);
     },
-    log: openSessionLog(executionFiles(dir).sessionLog),
+    log,
   });
 }
 

@@ -61,12 +61,7 @@ export function specFor(change: Partial<AgentSpec> = {}): AgentSpec {
     ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "rental", image: "demo" },
     ...{ cpuCores: 1, memoryMb: 512, diskGb: 1, gpuUuids: ["GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"] },
     ...{ env: {}, sshPublicKeys: [readFileSync(`${keys.mine}.pub`, "utf8").trim()] },
-    ...{
-      command: null,
-      registryLogin: null,
-      sshHostKey: readFileSync(keys.host, "utf8"),
-      deadline: "2099-01-01T00:00:00.000Z",
-    },
+    ...{ sshHostKey: readFileSync(keys.host, "utf8"), deadline: "2099-01-01T00:00:00.000Z" },
     ...change,
   } as const;
 }
