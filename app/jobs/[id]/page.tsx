@@ -9,6 +9,7 @@ import { rentAgain } from "../../../components/job/rent-again.ts";
 import { SshPanel } from "../../../components/job/ssh-panel.tsx";
 import { StateNotice } from "../../../components/job/state-notice.tsx";
 import { StopDialog } from "../../../components/job/stop-dialog.tsx";
+import { TerminalLink } from "../../../components/job/terminal-link.tsx";
 import { Timeline } from "../../../components/job/timeline.tsx";
 import { LoginFirst } from "../../../components/shell/login-first.tsx";
 import { Page } from "../../../components/shell/page.tsx";
@@ -83,6 +84,7 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
       aside={
         live ? (
           <>
+            <TerminalLink job={job} />
             {running && (
               <ExtendDialog
                 action={extendAction.bind(null, job.id)}
