@@ -47,8 +47,8 @@ export interface Cluster {
 export interface WatchedCluster extends Cluster {
   /** Rings for executions that changed until the signal fires; an optimisation of the sweep, and it never throws. */
   watch(ring: (id: ExecutionId) => void, signal: AbortSignal): Promise<void>;
-  /** The end of what it wrote, at most `LOG_TAIL_BYTES`; "" where there is nothing to read any more. */
-  lastWords(id: ExecutionId): Promise<string>;
+  /** The end of what it wrote, at most `LOG_TAIL_BYTES`; "" where nothing can be read any more. It never throws. */
+  lastWords(id: ExecutionId, where: Placement): Promise<string>;
 }
 
 /** All that is needed to reach into one running execution. */
@@ -114,7 +114,11 @@ export interface Inside {
   logs(at: Whereabouts, options: LogOptions): AsyncIterable<string>;
   /** Runs a command: program and arguments, as they are. */
   exec(at: Whereabouts, command: readonly string[], options: ExecOptions): Promise<Session>;
-  /** A connection to a TCP port on its own loopback. @throws AppError `conflict` where nothing listens there */
+  /**
+   * A connection to a TCP port on its own loopback. Pods know no end of one direction only: ours reaches the server when
+   * it has been quiet for a while.
+   * @throws AppError `conflict` where nothing listens there; where that is learned late, the stream is destroyed with it
+   */
   connect(at: Whereabouts, port: number, signal: AbortSignal): Promise<Duplex>;
 }
 

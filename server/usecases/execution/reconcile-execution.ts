@@ -20,6 +20,7 @@ import { lockProvider, releaseGpus } from "../../repos/providers.ts";
 import { loginForImage } from "../account/registry-logins.ts";
 import { outageSoFar } from "../job/job-view.ts";
 import { clusterOf } from "./clusters.ts";
+import { keepLastWords } from "./keep-last-words.ts";
 import { detailOf, MESSAGES } from "./messages.ts";
 import { placeAgain } from "./place-again.ts";
 
@@ -34,7 +35,10 @@ export async function reconcileExecution(deps: ReconcileDeps, id: ExecutionId): 
   const now = deps.clock.now();
   const step = planExecution(await snapshot(deps, row, now), observed, now);
   if (step.act === "apply") await cluster.apply(await specOf(deps, row), where);
-  if (step.act === "remove") await cluster.remove(id, where);
+  if (step.act === "remove") {
+    await keepLastWords(deps, id, where, { runtime: row.provider.runtime, observed });
+    await cluster.remove(id, where);
+  }
   if (!isLive(row.execution.status)) return finishEnded(deps, row, now);
   const moved = await moveTo(deps, row, observed, step, now);
   if (!moved || step.event) await deps.queue.ring("execution.reconcile", { id });

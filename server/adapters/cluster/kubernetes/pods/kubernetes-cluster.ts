@@ -7,6 +7,7 @@ import type { Tally } from "../tally.ts";
 import { follow } from "../watch.ts";
 import { type Ask, knownDoors } from "./door.ts";
 import { ensureExecution, ensureTenant, letIn, mendDoor, OVER_LIMIT, removeFrom } from "./ensure.ts";
+import { lastWordsOf } from "./last-words.ts";
 import type { ClusterRules, PodSpec } from "./manifests.ts";
 import { executionOf, keysOf, namespaceOf, OURS, podName } from "./names.ts";
 import { PodObject, podState, type Seen, ServiceObject, silent } from "./read.ts";
@@ -124,9 +125,7 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       return all;
     },
 
-    lastWords(_id) {
-      throw new Error("UNBUILT");
-    },
+    lastWords: (id, { tenant }) => lastWordsOf(api.config, id, tenant, options.log),
 
     async watch(ring, signal) {
       const labelSelector = `${OURS},${keys.execution}`;
