@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { systemIds } from "../../server/adapters/system/ids.ts";
 import { secretBox } from "../../server/adapters/system/secret-box.ts";
 import type { Deps } from "../../server/deps.ts";
-import { NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
+import { ALL_ANSWER, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
 import { startStreams } from "../streams.ts";
 import { someCluster } from "./machines.ts";
 import { QUICK } from "./timing.ts";
@@ -26,6 +26,7 @@ const deps: Deps = {
   nodes: someCluster,
   pods: null,
   inside: NOTHING_INSIDE,
+  answers: ALL_ANSWER,
   ssh: { parsePublicKey: unasked, newHostKey: unasked },
   queue: { ring: async () => {} },
   secrets: secretBox(TEST_SECRET_KEY),
