@@ -56,7 +56,9 @@ export async function carryRequest(
   });
   proxy.on("proxyRes", (answer) => {
     clearTimeout(late);
-    answer.headers = { ...towardsBrowser(answer.headers), connection: "keep-alive" };
+    // Whether the browser's connection goes on is between it and us.
+    const goesOn = reply.shouldKeepAlive && reply.getHeader("connection") === undefined;
+    answer.headers = { ...towardsBrowser(answer.headers), connection: goesOn ? "keep-alive" : "close" };
   });
   request.headers = towardsJob(request.headers, visitor, false);
   try {
