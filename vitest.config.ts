@@ -4,10 +4,12 @@ import { defineConfig } from "vitest/config";
 
 const TESTS = "**/*.test.{ts,tsx}";
 const FAULTS = `scripts/faults/${TESTS}`;
+/** What stands on a real PostgreSQL and on an agent of our own as well. */
+const CONTRACT = `scripts/contract/${TESTS}`;
 /** What shares the one node of a real Kubernetes: two cores, so one file at a time. */
 const KUBERNETES = [
   `server/adapters/cluster/kubernetes/${TESTS}`,
-  "server/usecases/execution/pods.test.ts",
+  "server/usecases/execution/pods*.test.ts",
   "server/usecases/node/nodes.test.ts",
   "worker/watchers.test.ts",
   `deploy/${TESTS}`,
@@ -34,7 +36,7 @@ export default defineConfig({
         test: {
           name: "scripts",
           include: [`scripts/${TESTS}`],
-          exclude: [FAULTS, "node_modules/**"],
+          exclude: [FAULTS, CONTRACT, "node_modules/**"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -43,7 +45,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["server", "web", "worker", "drizzle"].map((folder) => `${folder}/${TESTS}`),
+          include: [...["server", "web", "worker", "drizzle"].map((folder) => `${folder}/${TESTS}`), CONTRACT],
           exclude: [...KUBERNETES, "node_modules/**"],
           globalSetup: ["./server/testing/global-setup.ts"],
           testTimeout: 30_000,

@@ -1,5 +1,6 @@
 // Whether SSH answers where customers dial. Asked beside the reconciles, so that an address that is dead holds none up.
-import { connect } from "node:net";
+import { Resolver } from "node:dns/promises";
+import { connect, isIP } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ExecutionId } from "../../../../../domain/ids.ts";
 
@@ -16,7 +17,22 @@ const MOST_WAITING = 8;
 export type Ask = (host: string, port: number) => Promise<boolean>;
 
 /** Asks once. It never throws. */
-export function sshAnswers(host: string, port: number): Promise<boolean> {
+export async function sshAnswers(host: string, port: number): Promise<boolean> {
+  const address = await addressOf(host);
+  return address !== null && speaksSsh(address, port);
+}
+
+/** Asked of the name server as customers ask: the system's own way holds a thread of few for as long as that is silent. */
+async function addressOf(host: string): Promise<string | null> {
+  if (isIP(host) !== 0) return host;
+  if (host === "localhost") return "127.0.0.1";
+  const names = new Resolver({ timeout: ATTEMPT_MS, tries: 1 });
+  const [four] = await names.resolve4(host).catch(() => []);
+  const [six] = four ? [] : await names.resolve6(host).catch(() => []);
+  return four ?? six ?? null;
+}
+
+function speaksSsh(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     let heard = "";
