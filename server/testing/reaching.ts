@@ -99,7 +99,7 @@ while (accept(my $client, $server)) {
   next if fork;
   close $server;
   my ($line, $part, $seen) = ("", "", 0);
-  sysread($client, $part, 1) or exit and $line .= $part until $line =~ /\\n/;
+  while ($line !~ /\\n/) { sysread($client, $part, 1) or exit; $line .= $part }
   if ($line =~ /^echo/) { say_all($client, $part) while sysread($client, $part, 65536) }
   elsif ($line =~ /^count/) { $seen += length $part while sysread($client, $part, 65536); print "counted $seen\\n"; say_all($client, $seen) }
   else { say_all($client, "x" x $line) }
