@@ -72,9 +72,9 @@ async function until(renter: Principal, jobId: JobId, status: string) {
   throw new Error(`the job never was ${status}`);
 }
 
-/** A pod takes its grace before it is gone. */
+/** A pod takes its grace before it is gone, and its kubelet may take half a minute to say so. */
 async function gone(id: ExecutionId): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     if ((await deps.pods?.observe(id))?.state === "absent") return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
