@@ -2,9 +2,8 @@
 // A shell in the job, in the window. How it stands is always said; the way out is the first stop of the Tab key.
 import clsx from "clsx";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { terminalPath } from "../../protocol/terminal.ts";
 import { Button, LinkButton } from "../ui/button.tsx";
-import { Line, type LineState } from "./terminal/line.ts";
+import type { Line, LineState } from "./terminal/line.ts";
 import type { Xterm } from "./terminal/screen.ts";
 import "./terminal/terminal.css";
 
@@ -77,7 +76,7 @@ export function JobTerminal({ jobId, name, refusal }: TerminalProps) {
     let gone = false;
     const hurry = () => line.current?.hurry();
     const open = async () => {
-      const { openXterm } = await import("./terminal/screen.ts");
+      const [{ openXterm }, parts] = await Promise.all([import("./terminal/screen.ts"), import("./terminal/line.ts")]);
       if (gone) return;
       const readAloud = localStorage.getItem(READ_ALOUD) === "yes";
       setAloud(readAloud);
@@ -90,8 +89,8 @@ export function JobTerminal({ jobId, name, refusal }: TerminalProps) {
       if (gone) return opened.close();
       xterm.current = opened;
       const key = `berth-terminal:${jobId}`;
-      line.current = new Line({
-        url: `${location.origin.replace(/^http/, "ws")}${terminalPath(jobId)}`,
+      line.current = new parts.Line({
+        url: parts.urlOf(jobId, location.origin),
         screen: opened.screen,
         onState: setState,
         refusal: () => ask.current(),

@@ -1,5 +1,5 @@
 // The line between a page and a shell: connects, comes back after a break to where it was, and says how it stands.
-import { type FromTerminalClient, FromTerminalServer } from "../../../protocol/terminal.ts";
+import { type FromTerminalClient, FromTerminalServer, terminalPath } from "../../../protocol/terminal.ts";
 
 export type LineState =
   | { readonly kind: "connecting" }
@@ -50,6 +50,11 @@ export function partsOf(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
   for (let at = 0; at < bytes.length; at += PART_BYTES)
     parts.push(Uint8Array.from(bytes.subarray(at, at + PART_BYTES)));
   return parts;
+}
+
+/** @param origin of the page */
+export function urlOf(jobId: string, origin: string): string {
+  return `${origin.replace(/^http/, "ws")}${terminalPath(jobId)}`;
 }
 
 /** How a shell's end reads. */
