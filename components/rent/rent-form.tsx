@@ -46,6 +46,7 @@ const SHOWN = [
   "http_port",
   "template",
   "image",
+  "http_port",
   "max_price",
   "name",
   "ssh_public_key",
@@ -58,6 +59,7 @@ export function RentForm(props: RentFormProps) {
   const [answer, setAnswer] = useState(first);
   const [counting, startCounting] = useTransition();
   const [gpuCount, setGpuCount] = useState(wish.gpu_count ?? "1");
+  const [template, setTemplate] = useState(wish.template ?? "");
   const [sshChoice, setSshChoice] = useState("");
   const [asked, setAsked] = useState(false);
   const [loginOpen, setLoginOpen] = useState(false);
@@ -68,6 +70,7 @@ export function RentForm(props: RentFormProps) {
     timer.current = setTimeout(() => {
       if (!form.current) return;
       const now = readWish(new FormData(form.current));
+      setTemplate(now.template ?? "");
       startCounting(async () => setAnswer(await estimate(now)));
     }, ESTIMATE_AFTER_MS);
   }
@@ -84,6 +87,7 @@ export function RentForm(props: RentFormProps) {
   const error = (field: string) => fieldError(judged, field);
   const perGpu = Math.max(1, /^\d{1,2}$/.test(gpuCount) ? Number(gpuCount) : 1);
   const withoutGpu = gpuCount === "0";
+  const usualPort = templates.find(({ slug }) => slug === template)?.http_port;
 
   return (
     <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
@@ -189,6 +193,20 @@ export function RentForm(props: RentFormProps) {
               max={65535}
               defaultValue={wish.http_port}
               placeholder="the template's"
+            />
+          </Field>
+          <Field
+            id="http_port"
+            label="HTTP port"
+            hint="opened for you only, at an address of its own"
+            error={error("http_port")}
+          >
+            <Input
+              {...tied("http_port", error("http_port"), true)}
+              name="http_port"
+              inputMode="numeric"
+              defaultValue={wish.http_port}
+              placeholder={usualPort ? `${usualPort}, by the template` : "none"}
             />
           </Field>
           <Field id="name" label="Name" error={error("name")}>

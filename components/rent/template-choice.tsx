@@ -81,13 +81,14 @@ function Card({ value, chosen, name, children }: CardProps) {
 }
 
 function Facts({ template }: { readonly template: TemplateView }) {
-  const { base, min_vram_mb, min_disk_gb } = template;
+  const { base, command, min_vram_mb, min_disk_gb } = template;
   const vram = min_vram_mb > 0 ? `${Math.round((min_vram_mb / 1024) * 10) / 10} GB of VRAM a GPU, ` : "";
   return (
     <span className="mt-1 block text-ink-3">
       Needs {vram}
       {min_disk_gb} GB of disk. <span className="num">{base ?? template.image}</span>
       {base && ", with sshd"}
+      {command && ". Providers of plain processes start nothing by themselves"}
     </span>
   );
 }

@@ -24,6 +24,16 @@ test("a template brings its own image: what the hidden field still holds is not 
   expect(wishBody({ template: "", image: "me/mine:1" })).toEqual({ kind: "rental", image: "me/mine:1" });
 });
 
+test("a port is a number, the template's where the field is empty, and refused by its field where it is none", () => {
+  expect(wishBody({ http_port: "8080" }).http_port).toBe(8080);
+  expect(wishBody({ http_port: " ", template: "jupyter" })).toEqual({ kind: "rental", template: "jupyter" });
+  const wish = { gpu_type: "H100", gpu_count: "1", duration_hours: "1" };
+  for (const http_port of ["0", "65536", "http"])
+    expect(RentalBody.safeParse(wishBody({ ...wish, http_port })).error?.issues.map(({ path }) => path)).toEqual([
+      ["http_port"],
+    ]);
+});
+
 test("the price limit is sent with six places", () => {
   expect(wishBody({ max_price: "0.6" }).max_price).toBe("0.600000");
 });

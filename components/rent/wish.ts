@@ -13,6 +13,7 @@ export const WISH_FIELDS = [
   "http_port",
   "template",
   "image",
+  "http_port",
   "max_price",
   "name",
   "ssh_public_key",

@@ -5,6 +5,7 @@ import { notFound } from "next/navigation";
 import { ExtendDialog } from "../../../components/job/extend-dialog.tsx";
 import { LogsPanel } from "../../../components/job/logs-panel.tsx";
 import { BillPanel, MachinePanel } from "../../../components/job/panels.tsx";
+import { PortPanel } from "../../../components/job/port-panel.tsx";
 import { rentAgain } from "../../../components/job/rent-again.ts";
 import { SshPanel } from "../../../components/job/ssh-panel.tsx";
 import { StateNotice } from "../../../components/job/state-notice.tsx";
@@ -106,6 +107,7 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="grid min-w-0 gap-5">
           <SshPanel job={job} />
+          <PortPanel job={job} served={deps().settings.appsDomain !== null} />
           <StateNotice job={job} now={now} />
           <LogsPanel jobId={job.id} first={log} over={!live} />
           <Timeline events={events} />

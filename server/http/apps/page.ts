@@ -50,18 +50,29 @@ export function noticeResponse(notice: Notice, asked: IncomingHttpHeaders): Wire
   };
 }
 
+/**
+ * Leads on to a link with a ticket. A redirect would do, but browsers hold it against a page that may send forms to itself
+ * only.
+ */
+export function followResponse(url: string): WireResponse {
+  const headers = { ...PRIVATE_HEADERS, "content-type": "text/html; charset=utf-8", refresh: `0; url=${url}` };
+  const notice = { status: 200, title: "Opening the port…", text: "", console: null, again: false };
+  return { status: 200, headers, body: html(notice) };
+}
+
 function html({ title, text, console: href }: Notice): string {
+  const said = text === "" ? "" : `<p>${escaped(text)}</p>`;
   const link = href === null ? "" : `<p><a href="${escaped(href)}">To the rental</a></p>`;
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width,initial-scale=1">',
     `<title>${escaped(title)}</title><style>${STYLE}</style></head>`,
-    `<body><main><h1>${escaped(title)}</h1><p>${escaped(text)}</p>${link}</main></body></html>\n`,
+    `<body><main><h1>${escaped(title)}</h1>${said}${link}</main></body></html>\n`,
   ].join("");
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
 }
