@@ -4,8 +4,10 @@ import { parseEnv } from "../server/env.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { type BenchPostgres, openPostgres } from "./database.ts";
 import { benchHeartbeats } from "./heartbeats.ts";
+import { benchKubernetes } from "./kubernetes.ts";
 import { type Row, table } from "./measure.ts";
 import { benchRentals } from "./rentals.ts";
+import { benchRestart } from "./restart.ts";
 import { benchRings } from "./rings.ts";
 import { benchSearch } from "./search.ts";
 import { startServer } from "./server-process.ts";
@@ -44,7 +46,13 @@ const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows
     return withRuntime(url, (deps) => withServers(url, (wire, echo) => benchSearch(deps, wire, echo)));
   },
   rings: async (postgres) => ({ rows: await benchRings(await postgres.database("rings", "bare")) }),
+  restart: (postgres) => benchRestart(postgres, (close) => ends.push(close)),
+  kubernetes: (postgres) => benchKubernetes(postgres, (close) => ends.push(close)),
 };
+/** Only by their names: they build what runs, and one needs a cluster. */
+const BY_NAME = ["restart", "kubernetes"];
+/** What parts leave outside of this process while they run. */
+const ends: (() => Promise<void>)[] = [];
 
 async function bench(postgres: BenchPostgres, names: readonly string[]): Promise<void> {
   const startedAtMs = performance.now();
@@ -65,7 +73,8 @@ async function bench(postgres: BenchPostgres, names: readonly string[]): Promise
     `but off for the commits of rings), client, server and database on this one machine; ` +
     `load average before the start ${loadBefore.toFixed(1)}`;
   process.stdout.write(
-    `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n${[...notes, machine].join("\n\n")}.\n`,
+    `${rows.length > 0 ? `${table(rows)}\n\nOf rates a higher ratio is better, of times a lower one.\n\n` : ""}` +
+      `${[...notes, machine].join("\n\n")}.\n`,
   );
   process.stdout.write(`\`npm run bench\` took ${Math.round((performance.now() - startedAtMs) / 1000)} s.\n`);
 }
@@ -86,9 +95,13 @@ if (strange.length > 0) {
 }
 const postgres = await openPostgres();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => void postgres.stop().then(() => process.exit(1)));
+  process.once(signal, () => {
+    void Promise.allSettled(ends.map((end) => end()))
+      .then(() => postgres.stop())
+      .then(() => process.exit(1));
+  });
 try {
-  await bench(postgres, asked.length > 0 ? asked : Object.keys(PARTS));
+  await bench(postgres, asked.length > 0 ? asked : Object.keys(PARTS).filter((name) => !BY_NAME.includes(name)));
 } catch (error) {
   process.stderr.write(`${inShort(error)}\n`);
   process.exitCode = 1;

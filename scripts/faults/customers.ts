@@ -80,13 +80,17 @@ export async function newCustomer(url: string, journal: Journal): Promise<Custom
   return { account, token, journal, client: berthClient({ baseUrl: url, token, fetch: journal.fetch }) };
 }
 
-/** Rents once: a job named after its key, so that the database tells how many a key made. One request, no retry. */
-export function rent({ client }: Customer, key: string, gpuCount: number) {
+/**
+ * Rents once: a job named after its key, so that the database tells how many a key made. One request, no retry.
+ * @param image where it runs in one
+ */
+export function rent({ client }: Customer, key: string, gpuCount: number, image?: string) {
   return client.createJob({
     idempotencyKey: key,
     body: {
       ...{ kind: "rental", name: key, gpu_count: gpuCount, ...(gpuCount > 0 ? { gpu_type: GPU_MODEL } : {}) },
       ...{ cpu_cores: 1, memory_gb: 1, storage_gb: 1, duration_hours: 1, ssh_public_key: SSH_KEY },
+      ...(image === undefined ? {} : { image }),
     },
   });
 }
@@ -104,10 +108,15 @@ export async function insist<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 /** Rents until it is told yes or no, and writes down which. @returns the job's id, or undefined where refused */
-export async function insistOnRenting(customer: Customer, key: string, gpuCount: number): Promise<string | undefined> {
+export async function insistOnRenting(
+  customer: Customer,
+  key: string,
+  gpuCount: number,
+  image?: string,
+): Promise<string | undefined> {
   const { rented, refused } = customer.journal;
   try {
-    const { id } = await insist(() => rent(customer, key, gpuCount));
+    const { id } = await insist(() => rent(customer, key, gpuCount, image));
     rented.set(key, (rented.get(key) ?? new Set()).add(id));
     return id;
   } catch (error) {

@@ -1,7 +1,6 @@
 // A whole control plane in real processes, to be killed: a durable PostgreSQL, one web and one worker.
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { drizzle } from "drizzle-orm/postgres-js";
@@ -11,13 +10,11 @@ import type { Db } from "../../server/deps.ts";
 import { freePort, type RunningPostgres, startPostgres } from "../embedded-postgres.ts";
 import { migrateDatabase } from "../migrate.ts";
 import { endProcess } from "../processes.ts";
+import { HOME } from "./home.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { answers, type Program, program } from "./program.ts";
 
 const run = promisify(execFile);
-
-/** The integration tests' sweep of killed runs looks here too; a folder carries its owner's process id. */
-export const HOME = join(tmpdir(), "berth-test-postgres");
 
 export interface Stack extends AsyncDisposable {
   readonly url: string;
