@@ -43,7 +43,6 @@ const SHOWN = [
   "cpu_cores",
   "memory_gb",
   "storage_gb",
-  "http_port",
   "template",
   "image",
   "http_port",
@@ -182,17 +181,6 @@ export function RentForm(props: RentFormProps) {
               inputMode="decimal"
               defaultValue={wish.max_price}
               placeholder="no limit"
-            />
-          </Field>
-          <Field id="http_port" label="HTTP port" hint="of what you will serve, if anything" error={error("http_port")}>
-            <Input
-              {...tied("http_port", error("http_port"), true)}
-              name="http_port"
-              type="number"
-              min={1}
-              max={65535}
-              defaultValue={wish.http_port}
-              placeholder="the template's"
             />
           </Field>
           <Field

@@ -10,7 +10,6 @@ export const WISH_FIELDS = [
   "cpu_cores",
   "memory_gb",
   "storage_gb",
-  "http_port",
   "template",
   "image",
   "http_port",
