@@ -102,6 +102,7 @@ export function testCluster() {
       const resources = {
         cpu: "16",
         memory: "65536Mi",
+        "ephemeral-storage": "500Gi",
         pods: "110",
         "nvidia.com/gpu": gpus === null ? null : `${gpus}`,
       };
