@@ -138,7 +138,7 @@ function both(resource: string) {
 const PLACES: Readonly<Record<string, readonly (readonly [scope: string, name: string | null])[]>> = {
   "nodes/kubernetes.ts configmaps": [["kube-public", "cluster-info"]],
   "nodes/kubernetes.ts secrets": [["kube-system", null]],
-  "pods/kubernetes-cluster.ts rolebindings": [["cluster", INSIDE_ROLE]],
+  "pods/ensure.ts rolebindings": [["cluster", INSIDE_ROLE]],
 };
 
 /**
