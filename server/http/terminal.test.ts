@@ -139,12 +139,12 @@ test("a reader that does not read stops the shell instead of filling the broker,
   const client = await world.dial();
   await client.shows(/[#$] /);
   client.ws.pause();
-  client.type("stty -echo; head -c 33554432 /dev/zero | tr '\\0' 'y'; echo; echo ver''y end\r");
+  client.type("stty -echo; head -c 16777216 /dev/zero | tr '\\0' 'y'; echo; echo ver''y end\r");
   const { session } = world.inside.opened.at(-1) ?? {};
   await soon("its output waits", () => session?.output.isPaused() === true);
   client.ws.resume();
   await client.shows(/very end/);
-  expect(client.shown.toString().match(/y{33554432}/)).not.toBeNull();
+  expect(client.shown.filter((byte) => byte === "y".charCodeAt(0)).length).toBeGreaterThanOrEqual(16_777_216);
 });
 
 test("whoever acknowledges is never sent more than what is kept ahead", async () => {

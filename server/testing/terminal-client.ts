@@ -19,6 +19,9 @@ const SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsABgH
 /** Generous: the machine may be busy with much else. Shorter than a test, so that it says what never came. */
 const PATIENCE_MS = 25_000;
 
+/** How far back a test looks for what a terminal shows. */
+const LOOKED_AT_BYTES = 64 << 10;
+
 /** Polls until it holds. */
 export async function soon(what: string | (() => string), holds: () => Promise<boolean> | boolean): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
@@ -144,12 +147,12 @@ export async function openTerminalWorld(
 export class TerminalClient {
   readonly told: FromTerminalServer[] = [];
   closed: { readonly code: number; readonly reason: string } | null = null;
-  #shown = Buffer.alloc(0);
+  readonly #parts: Buffer[] = [];
 
   constructor(readonly ws: WebSocket) {
     ws.on("message", (data: RawData, binary: boolean) => {
       const bytes = Buffer.isBuffer(data) ? data : Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data)]);
-      if (binary) this.#shown = Buffer.concat([this.#shown, bytes]);
+      if (binary) this.#parts.push(bytes);
       else this.told.push(FromTerminalServer.parse(JSON.parse(bytes.toString())));
     });
     ws.on("close", (code, reason) => {
@@ -159,7 +162,13 @@ export class TerminalClient {
   }
 
   get shown(): Buffer {
-    return this.#shown;
+    if (this.#parts.length > 1) this.#parts.splice(0, this.#parts.length, Buffer.concat(this.#parts));
+    return this.#parts[0] ?? Buffer.alloc(0);
+  }
+
+  /** The end of what it showed, as text. */
+  get #end(): string {
+    return this.shown.subarray(-LOOKED_AT_BYTES).toString();
   }
 
   type(keys: string | Buffer): void {
@@ -172,8 +181,8 @@ export class TerminalClient {
 
   async shows(pattern: RegExp): Promise<void> {
     await soon(
-      () => `${pattern} in ${JSON.stringify(this.#shown.subarray(-2_000).toString())}`,
-      () => pattern.test(this.#shown.toString()),
+      () => `${pattern} in ${JSON.stringify(this.#end.slice(-2_000))}`,
+      () => pattern.test(this.#end),
     );
   }
 

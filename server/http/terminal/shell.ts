@@ -8,6 +8,8 @@ import type { TerminalLaws } from "./laws.ts";
 
 /** More than this is not piled up for a connection that takes it slowly. */
 const MOST_WAITING_BYTES = 128 << 10;
+/** What still comes when its output is paused: one read of it, of any runtime. */
+const ONE_READ_BYTES = 128 << 10;
 
 /** How a shell ended: by itself, or for what reason else. */
 type ShellEnd = ExitStatus | Refusal;
@@ -54,7 +56,7 @@ export class Shell {
     this.#session = session;
     this.#laws = laws;
     this.#life = life;
-    this.#kept = new KeptOutput(laws.keptBytes);
+    this.#kept = new KeptOutput(laws.keptBytes + ONE_READ_BYTES);
     this.#idle = this.#awaitInput();
     session.input.on("error", () => {}); // it went away; `exit` says how
     session.input.on("drain", () => this.#browser?.goOn());
