@@ -10,6 +10,7 @@ import { providerNodes, providers } from "../../../drizzle/schema/provider.ts";
 import { kubernetesCluster } from "../../adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
 import { namespaceOf, podName } from "../../adapters/cluster/kubernetes/pods/names.ts";
 import type { Deps } from "../../deps.ts";
+import { logStore } from "../../repos/logs.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../testing/kubernetes.ts";
 import { expectSound } from "../../testing/sound.ts";
@@ -132,6 +133,20 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
     await until(renter, jobId, "stopped");
     await gone(executionId);
     expect(await expectSound(world.db)).toEqual([]);
+  }, 180_000);
+
+  test("keeps what it wrote when it ended and its pod is gone", async () => {
+    const renter = await tenant();
+    const { jobId, executionId } = await rent(renter);
+    const { ssh } = await until(renter, jobId, "running");
+    if (!ssh) throw new Error("no SSH line");
+    await client.ssh(ssh.port, ssh.host_key, "echo these were its last words >/proc/1/fd/1");
+    await stopJob(deps, renter, jobId);
+    await until(renter, jobId, "stopped");
+    await gone(executionId);
+    await reconcileExecution(deps, executionId);
+    const kept = (await logStore(world.db).read(executionId, 0, 100)).map(({ text }) => text).join("");
+    expect(kept.split("these were its last words\n")).toHaveLength(2);
   }, 180_000);
 
   test("beyond the account's limit is refused before anything is made, and says what would help", async () => {

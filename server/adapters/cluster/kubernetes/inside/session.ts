@@ -43,7 +43,7 @@ export function sessionOf(socket: WebSocket, { terminal, signal, onProcess }: Se
   };
   const [output, errors] = [stream(), stream()];
   const hand = (to: Readable, bytes: Buffer) => {
-    if (bytes.length === 0 || to.destroyed || to.readableEnded || to.push(bytes)) return;
+    if (bytes.length === 0 || to.destroyed || to.push(bytes)) return;
     full.add(to);
     socket.pause();
   };
@@ -75,11 +75,13 @@ export function sessionOf(socket: WebSocket, { terminal, signal, onProcess }: Se
     settle = resolve;
   });
   let status: ExitStatus | null = null;
+  let isOver = false;
   const over = () => {
+    if (isOver) return;
     signal.removeEventListener("abort", close);
     if (!told) hand(output, first);
-    told = true;
-    for (const one of [output, errors]) if (!one.readableEnded && !one.destroyed) one.push(null);
+    isOver = true;
+    for (const one of [output, errors]) if (!one.destroyed) one.push(null);
     input.destroy();
     settle(status ?? UNKNOWN);
   };
@@ -89,6 +91,7 @@ export function sessionOf(socket: WebSocket, { terminal, signal, onProcess }: Se
   };
 
   socket.on("message", (data: Buffer) => {
+    if (isOver) return; // what was read already still comes out of a socket that was closed
     const bytes = data.subarray(1);
     if (data[0] === CHANNEL.stdout) onOutput(bytes);
     else if (data[0] === CHANNEL.stderr) hand(errors, bytes);
