@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { AppError } from "../../../domain/errors.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { executions, portGrants } from "../../../drizzle/schema/job.ts";
+import { insertSession } from "../../repos/sessions.ts";
+import { hashToken } from "../../usecases/account/tokens.ts";
 import { openPort } from "../../usecases/job/open-port.ts";
 import { stopJob } from "../../usecases/job/stop-job.ts";
 import { forgetOldRows } from "../../usecases/system/forget-old-rows.ts";
@@ -44,6 +46,22 @@ test("the link of its owner leads in once, and leaves a cookie of that very host
   const rows = await harbour.wire.world.db.select().from(portGrants);
   const kept = JSON.stringify(rows);
   for (const secret of [path.split("=")[1] ?? "-", session.split("=")[1] ?? "-"]) expect(kept).not.toContain(secret);
+});
+
+test("the wire gives its owner the link, and nobody else", async () => {
+  const { wire, deps, owner } = harbour;
+  const expiresAt = new Date(deps.clock.now().getTime() + 60_000);
+  const session = { account: owner.account, createdAt: deps.clock.now(), expiresAt };
+  await deps.db.transaction((tx) => insertSession(tx, { ...session, tokenHash: hashToken("the-owners") }));
+  const { token: stranger } = await wire.login();
+  const path = `/api/v1/jobs/${job}/port`;
+  const given = await wire.ask(path, { method: "POST", token: "the-owners" });
+  expect(given.status).toBeLessThan(300);
+  expect(given.headers["cache-control"]).toBe("no-store");
+  const { pathname, search } = new URL(given.json.url);
+  expect((await ask(pathname + search)).status).toBe(303);
+  expect((await wire.ask(path, { method: "POST" })).status).toBe(401);
+  expect((await wire.ask(path, { method: "POST", token: stranger })).status).toBe(404);
 });
 
 test("over https the cookie is secure, and no other host can set it", async () => {

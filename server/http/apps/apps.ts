@@ -125,15 +125,17 @@ export function createApps({ deps, trustedProxies, metrics }: AppsOptions): Apps
     const path = pathOfTarget(request.url ?? "/");
     if (path === OPEN_PATH) return send(await open(request, job), request, reply, gone);
     if (path.startsWith(OURS)) throw new Refused(notices.NO_SUCH_PAGE);
+    if (!path.startsWith("/")) throw new Refused(notices.NOT_A_PATH);
     const admitted = await admit(request, job, false);
     const end = visits.begin(job, admitted.session, request.socket, reply);
     if (!end) throw new Refused(notices.TOO_MANY_OPEN);
     try {
       const line = await connect(admitted, gone);
-      await carryRequest(line, admitted.reached.port, visitorOf(request, job), request, reply);
-    } catch (error) {
-      if (error instanceof Refused || isAppError(error)) throw error;
-      throw new Refused(error instanceof TooSlow ? notices.TOO_SLOW : notices.BROKEN_ANSWER);
+      await carryRequest(line, admitted.reached.port, visitorOf(request, job), request, reply).catch(
+        (error: unknown) => {
+          throw new Refused(error instanceof TooSlow ? notices.TOO_SLOW : notices.BROKEN_ANSWER);
+        },
+      );
     } finally {
       end();
     }
@@ -162,6 +164,7 @@ export function createApps({ deps, trustedProxies, metrics }: AppsOptions): Apps
     try {
       const isWebSocket = request.method === "GET" && request.headers.upgrade?.toLowerCase() === "websocket";
       if (!isWebSocket || !(socket instanceof Socket)) throw new Refused(notices.NOT_A_WEBSOCKET);
+      if (!request.url?.startsWith("/")) throw new Refused(notices.NOT_A_PATH);
       if (pathOfTarget(request.url ?? "/").startsWith(OURS)) throw new Refused(notices.NO_SUCH_PAGE);
       const admitted = await admit(request, job, true);
       const end = visits.begin(job, admitted.session, socket, null);

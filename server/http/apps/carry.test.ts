@@ -229,6 +229,12 @@ test("what could be read in two ways is refused, and a job never hears of a seco
   ])
     expect(await speak(bytes), bytes).toMatch(/^HTTP\/1\.1 400 /);
   expect(heard.slice(before).filter((line) => line.includes("smuggled"))).toEqual([]);
+  for (const target of [`http://${host}/x`, "http://evil.example/.berth/open", "*"]) {
+    const said = await speak(
+      `OPTIONS ${target} HTTP/1.1\r\nhost: ${host}\r\ncookie: ${cookie}\r\nconnection: close\r\n\r\n`,
+    );
+    expect(said, target).toMatch(/^HTTP\/1\.1 400 /);
+  }
   // A GET with a body is two things to some: to the job it is one request with that body.
   const inside = `GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n`;
   const chunked = `GET /whole HTTP/1.1\r\nhost: ${host}\r\ncookie: ${cookie}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n`;

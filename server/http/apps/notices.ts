@@ -18,6 +18,7 @@ export const ELSEWHERE = say(
   "A page of another origin may not do this here.",
   "Links may lead here. Everything else must come from this very host.",
 );
+export const NOT_A_PATH = say(400, "The request is not valid.", "Its path must start with a slash.");
 export const NOT_A_WEBSOCKET = say(
   400,
   "This is no WebSocket.",
