@@ -112,6 +112,28 @@ describe.skipIf(!TEST_KUBECONFIG)("while the API server is away (needs BERTH_TES
     AWAY_MS + 420_000,
   );
 
+  test("one worker watches; when it is killed the other takes over, and hears of what happens", async () => {
+    const { stand } = stack;
+    const watches = async (n: number) =>
+      (await readFile(stand.logFile("worker", n), "utf8")).split("this worker watches").length - 1;
+    const begun = async () => (await Promise.all([watches(0), watches(1)])).reduce((sum, count) => sum + count, 0);
+    const before = [await watches(0), await watches(1)];
+    expect(before.toSorted()).toEqual([0, 1]);
+    const holder = before[0] === 1 ? 0 : 1;
+    await stand.workers[holder]?.end("SIGKILL");
+    const killedMs = performance.now();
+    await expect.poll(begun, { timeout: 30_000, interval: 50 }).toBe(2);
+    process.stdout.write(`the other worker watched ${Math.round(performance.now() - killedMs)} ms after the kill\n`);
+    const { id } = await rent(customer, "watched", 0, IMAGE);
+    await expect.poll(() => statusOf(id), { timeout: READY_WITHIN_MS, interval: 200 }).toBe("running");
+    await stand.core.deleteNamespacedPod({
+      ...{ name: podName((await rowOf(id)).id), namespace: namespaceOf(customer.account) },
+    });
+    await expect.poll(() => statusOf(id), { timeout: BACK_WITHIN_MS, interval: 100 }).toBe("failed");
+    await stand.workers[holder]?.start();
+    expect(await begun()).toBe(2);
+  }, 300_000);
+
   test("a pod that goes while nobody hears of it, for so long that the API server forgets, is noticed all the same", async () => {
     const { stand, api } = stack;
     const { id } = await rent(customer, "vanishes", 0, IMAGE);

@@ -46,6 +46,7 @@ async function scripted(answers: Answer[], opensWithinMs = 10_000) {
   const seen: string[] = [];
   const troubles: unknown[] = [];
   const tallied: string[] = [];
+  let backs = 0;
   let lists = 0;
   const stop = new AbortController();
   const following = follow(
@@ -55,6 +56,7 @@ async function scripted(answers: Answer[], opensWithinMs = 10_000) {
       list: async () => `${++lists}00`,
       onObject: (type) => seen.push(type),
       onTrouble: (error) => troubles.push(error),
+      onBack: () => void backs++,
       tally: {
         callFailed: () => {},
         watchBroke: (watch) => tallied.push(`${watch} broke`),
@@ -73,7 +75,7 @@ async function scripted(answers: Answer[], opensWithinMs = 10_000) {
     return following;
   };
   const connected = promisify(server.getConnections.bind(server));
-  return { asked, seen, troubles, tallied, signal: stop.signal, end, connected, lists: () => lists };
+  return { asked, seen, troubles, tallied, signal: stop.signal, end, connected, lists: () => lists, backs: () => backs };
 }
 const quietly: Answer = (response) => void response.writeHead(200).flushHeaders();
 
@@ -90,6 +92,16 @@ test("a watch that ends or breaks goes on from the last version it heard of, boo
   await expect.poll(() => watched.asked, { timeout: 10_000 }).toEqual(["100", "150", "151", "151"]);
   expect(watched.seen).toEqual(["ADDED", "MODIFIED"]);
   expect(watched.lists()).toBe(1);
+});
+
+test("a server that let nobody watch for a time is said to be back, once; a watch that merely ended says nothing", async () => {
+  const away: Answer = (response) => void response.destroy();
+  const watched = await scripted([(response) => response.end(event("ADDED", "101")), away, away, quietly]);
+  await expect.poll(() => watched.asked.length, { timeout: 10_000 }).toBe(4);
+  await expect.poll(watched.backs, { timeout: 5_000 }).toBe(1);
+  const ended = await scripted([(response) => response.end(event("ADDED", "101")), quietly]);
+  await expect.poll(() => ended.asked.length, { timeout: 10_000 }).toBe(2);
+  expect(ended.backs()).toBe(0);
 });
 
 test.each<[string, Answer]>([
