@@ -5,7 +5,7 @@ import { USD } from "../domain/money/micros.ts";
 import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
 import { agentInside } from "./adapters/cluster/agent/agent-inside.ts";
-import { clusterAnswers } from "./adapters/cluster/kubernetes/alive.ts";
+import { clusterVersion } from "./adapters/cluster/kubernetes/alive.ts";
 import { kubernetesInside } from "./adapters/cluster/kubernetes/inside/kubernetes-inside.ts";
 import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { kubernetesCluster } from "./adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
@@ -61,7 +61,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log, tally: clusterTally }),
     answers: {
       queue: answering(() => queue.counts()),
-      cluster: env.kubernetes && clusterAnswers(env.kubernetes.kubeconfig),
+      cluster: env.kubernetes && answering(clusterVersion(env.kubernetes.kubeconfig)),
     },
     cluster: agentCluster(agentStore(db, secrets)),
     inside: {
