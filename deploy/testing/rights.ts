@@ -174,8 +174,9 @@ function callsOf(file: string, text: string): Right[] {
   for (const [, helper = ""] of text.matchAll(/\bnew (Exec|Attach|PortForward|Log)\(/g)) {
     for (const [verb, resource] of HELPERS[helper] ?? []) rights.push(right(scopeOf(file), verb, resource, "", null));
   }
-  for (const [, subresource = ""] of text.matchAll(/\/pods\/\$\{[^}]*\}\/(exec|attach|portforward)\b/g))
-    for (const verb of ["get", "create"]) rights.push(right(scopeOf(file), verb, `pods/${subresource}`, "", null));
+  for (const [, subresource = ""] of text.matchAll(/\/pods\/\$\{[^}]*\}\/(exec|attach|portforward|log)\b/g))
+    for (const verb of subresource === "log" ? ["get"] : ["get", "create"])
+      rights.push(right(scopeOf(file), verb, `pods/${subresource}`, "", null));
   return rights;
 }
 
