@@ -129,6 +129,25 @@ test("a refusal that comes late destroys the connection with a conflict", async 
   await until("no socket is left open", async () => (await open()) === 0);
 });
 
+test("a connection that is cut off fails, and one that is closed ends", async () => {
+  const { config } = await serve(nothing, (socket) => {
+    socket.on("message", (said: Buffer) => {
+      if (said.toString() === "\0cut") return socket.terminate();
+      socket.send(Buffer.from("\0\x50\x00"));
+      socket.send(Buffer.from("\0all of it"), () => socket.close(1000));
+    });
+  });
+  const [cut, closed] = await Promise.all(
+    [1, 2].map(async () => tunnelOf(await dial(config, "/x", FOREVER), 80, FOREVER)),
+  );
+  if (!cut || !closed) throw new Error("no connections");
+  const failed = once(cut, "error");
+  cut.write("cut");
+  closed.write("close");
+  expect((await failed)[0]).toMatchObject({ code: "unavailable" });
+  expect(await text(closed)).toBe("all of it");
+});
+
 test("whoever stops reading a long answer leaves no socket behind", async () => {
   const { config, open } = await serve((_request, response) => {
     response.write("begun");

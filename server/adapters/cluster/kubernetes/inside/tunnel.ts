@@ -12,6 +12,8 @@ const REFUSED_WITHIN_MS = 50;
 /** The API carries no end of one direction. Ours is kept back until the other side has been quiet for so long. */
 const QUIET_MS = 3_000;
 const CLOSED_WITHIN_MS = 5_000;
+/** Of WebSockets: closed without a word. */
+const CUT_OFF = 1006;
 
 /**
  * @param socket paused, as `dial` hands it over
@@ -68,11 +70,14 @@ export async function tunnelOf(socket: WebSocket, port: number, signal: AbortSig
     if (tunnel.writableFinished) listen();
     if (!tunnel.push(bytes)) socket.pause();
   });
-  socket.once("close", () => {
+  socket.once("close", (code: number) => {
     if (quiet) clearTimeout(quiet);
     signal.removeEventListener("abort", abort);
     settled();
-    if (!tunnel.destroyed) tunnel.push(null);
+    if (tunnel.destroyed) return;
+    // An end that nobody said is none: what came may be half of an answer.
+    if (code === CUT_OFF) tunnel.destroy(away(new Error("the connection broke")));
+    else tunnel.push(null);
   });
   signal.addEventListener("abort", abort);
   socket.resume();
