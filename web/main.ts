@@ -1,5 +1,6 @@
 // The web process: reads its environment, opens what it needs, then serves the wire and the pages until it is told to stop.
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "../server/env.ts";
 import { createApps } from "../server/http/apps/apps.ts";
@@ -36,7 +37,9 @@ async function main(): Promise<void> {
   publish({ deps, dispatch: dispatcher.dispatch });
   await openAnonymousAccount(deps);
 
-  const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port });
+  // Next closes every upgrade that it does not know, of the server it is given: one that nobody comes to.
+  const httpServer = createServer();
+  const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port, httpServer });
   await pages.prepare();
   const terminals = createTerminals(deps, dispatcher);
   const apps = createApps({ deps, trustedProxies: env.trustedProxies, metrics: wireMetrics });
