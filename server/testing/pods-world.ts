@@ -162,17 +162,29 @@ export async function podsWorld() {
       const { fault } = REASONS[reason];
       return { ...{ reason, fault, ran: startedAt !== null, status: execution.status, exitCode: execution.exitCode } };
     },
-    /** Stops what is left, removes every pod of this world and waits until the node has its cores back. */
-    async clear(): Promise<void> {
+    /**
+     * Stops what is left, removes every pod of this world and waits until the node has its cores back.
+     * @param withoutKubelet nobody confirms there that a pod is gone, and no row waits for it
+     */
+    async clear({ withoutKubelet = false } = {}): Promise<void> {
       await world.db.update(executions).set({ desired: "stop" }).where(inArray(executions.status, LIVE_STATUSES));
       for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
       const labelSelector = keysOf(prefix).execution;
       for (const end = Date.now() + PATIENCE_MS; ; ) {
         const { items } = await kube.core.listPodForAllNamespaces({ labelSelector });
-        const rows = await world.db.select().from(executions).where(eq(executions.settled, false));
-        if (items.length + rows.length === 0) return;
-        if (Date.now() > end) throw new Error(`${items.length} pods and ${rows.length} executions stay`);
-        for (const { id } of rows) await reconcileExecution(deps, id);
+        if (withoutKubelet)
+          for (const { metadata } of items)
+            await kube.core
+              .deleteNamespacedPod({
+                ...{ name: metadata?.name ?? "", namespace: metadata?.namespace ?? "", gracePeriodSeconds: 0 },
+              })
+              .catch(() => {});
+        const live = withoutKubelet
+          ? []
+          : await world.db.select().from(executions).where(eq(executions.settled, false));
+        if (items.length + live.length === 0) return;
+        if (Date.now() > end) throw new Error(`${items.length} pods and ${live.length} executions stay`);
+        for (const { id } of live) await reconcileExecution(deps, id);
         await new Promise((resolve) => setTimeout(resolve, LOOKS_EVERY_MS));
       }
     },
