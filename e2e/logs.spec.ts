@@ -28,6 +28,7 @@ async function rent(page: Page): Promise<void> {
 /** Writes the config and the known_hosts line that the page shows into files, as a reader would. */
 async function sshByAlias(page: Page): Promise<(script: string) => Promise<string>> {
   const panel = page.getByRole("region", { name: "SSH", exact: true });
+  await panel.getByText("Check the host key first").click();
   await panel.getByText("SSH config, for editors").click();
   const config = await panel.locator("pre").textContent();
   const known = await panel.getByRole("button", { name: "Copy the known_hosts line" }).getAttribute("data-copy");
