@@ -43,7 +43,12 @@ export function LogsPanel({ jobId, first, over }: LogsPanelProps) {
         </span>
         {lines.length > 0 && (
           <div className="ml-auto flex flex-wrap gap-2">
-            <Button small aria-pressed={wrapped} onClick={() => setWrapped(!wrapped)}>
+            <Button
+              small
+              aria-pressed={wrapped}
+              className={wrapped ? "bg-off-wash" : undefined}
+              onClick={() => setWrapped(!wrapped)}
+            >
               Wrap
             </Button>
             <CopyAll lines={lines} />

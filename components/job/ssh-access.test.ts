@@ -65,14 +65,11 @@ describe("one-liners", () => {
       "scp -P 31422 ./file root@skagerrak-04.berth.example:",
       "scp -P 31422 -r root@skagerrak-04.berth.example:folder .",
       "rsync -e 'ssh -p 31422' -az ./folder/ root@skagerrak-04.berth.example:folder/",
-      "ssh -p 31422 -N -L 8888:localhost:8888 root@skagerrak-04.berth.example",
     ]);
     for (const line of lines({ port: 22 })) expect(line).not.toMatch(/ -p | -P | -e /);
   });
   test("put IPv6 hosts in brackets where a colon ends the host, out of a shell's reach", () => {
-    const [file, , , forward] = lines({ host: "2001:db8::7" });
-    expect(file).toBe("scp -P 31422 ./file 'root@[2001:db8::7]:'");
-    expect(forward).toContain(" root@2001:db8::7");
+    expect(lines({ host: "2001:db8::7" })[0]).toBe("scp -P 31422 ./file 'root@[2001:db8::7]:'");
   });
 });
 

@@ -55,11 +55,9 @@ export interface OneLiner {
 
 /** What people do next, without an SSH config. */
 export function oneLiners({ host, port, user }: SshAccess): readonly OneLiner[] {
-  const login = shellWord(`${user}@${host}`);
   // A colon ends the host in scp and rsync.
   const remote = (path: string) => shellWord(`${user}@${host.includes(":") ? `[${host}]` : host}:${path}`);
-  const [ssh, scp, rsync] =
-    port === SSH_PORT ? ["ssh", "scp", "rsync"] : [`ssh -p ${port}`, `scp -P ${port}`, `rsync -e 'ssh -p ${port}'`];
+  const [scp, rsync] = port === SSH_PORT ? ["scp", "rsync"] : [`scp -P ${port}`, `rsync -e 'ssh -p ${port}'`];
   return [
     { words: "Copy a file to it", line: `${scp} ./file ${remote("")}` },
     { words: "Fetch a folder from it", line: `${scp} -r ${remote("folder")} .` },
@@ -67,7 +65,6 @@ export function oneLiners({ host, port, user }: SshAccess): readonly OneLiner[] 
       words: "Keep a folder there as it is here (needs rsync on both sides)",
       line: `${rsync} -az ./folder/ ${remote("folder/")}`,
     },
-    { words: "Its port 8888 at your localhost:8888", line: `${ssh} -N -L 8888:localhost:8888 ${login}` },
   ];
 }
 

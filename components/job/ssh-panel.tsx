@@ -4,13 +4,7 @@ import { buttonClass } from "../ui/button.tsx";
 import { CopyLine } from "../ui/copy-line.tsx";
 import { knownHostsLine, oneLiners, type SshAccess, sshAlias, sshConfig, vscodeLink } from "./ssh-access.ts";
 
-interface SshPanelProps {
-  readonly job: JobView;
-  /** more ways in, beside the editor's */
-  readonly children?: React.ReactNode;
-}
-
-export function SshPanel({ job, children }: SshPanelProps) {
+export function SshPanel({ job }: { readonly job: JobView }) {
   if (!job.ssh) return null;
   const access: SshAccess = { ...job.ssh, jobId: job.id, hostKey: job.ssh.host_key };
   const alias = sshAlias(job.id);
@@ -21,7 +15,6 @@ export function SshPanel({ job, children }: SshPanelProps) {
         <a className={buttonClass("plain", true)} href={vscodeLink(access, HOME[job.ssh.user] ?? "/")}>
           Open in VS Code
         </a>
-        {children}
         <p className="text-ink-3 text-small">VS Code needs its Remote-SSH extension and the SSH config below.</p>
       </div>
       <Details words="Check the host key first">
@@ -40,7 +33,7 @@ export function SshPanel({ job, children }: SshPanelProps) {
         </p>
         <CopyBlock text={sshConfig(access)} label="Copy the SSH config" />
       </Details>
-      <Details words="Copy files, forward a port">
+      <Details words="Copy files to it and from it">
         {oneLiners(access).map(({ words, line }) => (
           <div key={words} className="grid gap-1">
             <p>{words}:</p>
