@@ -37,7 +37,7 @@ function saying(state: LineState): string {
     case "idle":
       return `Nobody typed for long: it ends in ${state.endsInSeconds} s unless you do.`;
     case "waiting":
-      return `The connection broke. Again in ${state.seconds} s.`;
+      return `${state.why} Again in ${state.seconds} s.`;
     case "ended":
       return state.why;
   }

@@ -6,7 +6,7 @@ export type LineState =
   | { readonly kind: "connected" }
   /** nobody typed for long: it ends unless somebody does */
   | { readonly kind: "idle"; readonly endsInSeconds: number }
-  | { readonly kind: "waiting"; readonly seconds: number }
+  | { readonly kind: "waiting"; readonly seconds: number; readonly why: string }
   | { readonly kind: "ended"; readonly why: string };
 
 /** What becomes of what the shell says. */
@@ -74,6 +74,8 @@ export class Line {
   #received: number | null = null;
   #shown = 0;
   #acked = 0;
+  /** what the server said before a break, where it said something */
+  #why: string | null = null;
   #state: LineState = { kind: "connecting" };
 
   constructor(options: LineOptions) {
@@ -142,8 +144,9 @@ export class Line {
     if (message.type === "opened") return void this.#opened(message);
     if (message.type === "idle") return void this.#become({ kind: "idle", endsInSeconds: message.ends_in_seconds });
     if (message.type === "exit") return void this.#end(endOf(message.code, message.signal));
-    if (message.retry) return; // the close that follows is a break like any other
-    this.#end(message.detail, message.code === "taken-over");
+    if (message.retry)
+      this.#why = message.detail; // the close that follows is a break like any other
+    else this.#end(message.detail, message.code === "taken-over");
   }
 
   #opened({ session, resumed, from }: Extract<FromTerminalServer, { type: "opened" }>): void {
@@ -185,7 +188,8 @@ export class Line {
   async #broke(opened: boolean): Promise<void> {
     this.#socket = null;
     const ms = waitMs(this.#attempt++, Math.random());
-    this.#become({ kind: "waiting", seconds: Math.ceil(ms / 1000) });
+    this.#become({ kind: "waiting", seconds: Math.ceil(ms / 1000), why: this.#why ?? "The connection broke." });
+    this.#why = null;
     this.#timer = setTimeout(() => this.connect(), ms);
     if (opened) return;
     // A browser does not say why it was refused: the page asks.
