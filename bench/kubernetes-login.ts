@@ -107,7 +107,7 @@ async function rental({ urls, db }: Stand, pods: Pods, customer: Customer, key: 
   const stoppedMs = performance.now();
   await customer.client.stopJob({ params: { id } });
   const gone = pod.gone.then(() => marks.set("stopped: pod gone", performance.now() - stoppedMs));
-  while ((await customer.client.getJob({ params: { id } })).status !== "stopped") await sleep(20);
+  while ((await customer.client.getJob({ params: { id } })).status !== "stopped") await sleep(50);
   marks.set("stopped: `stopped` in REST", performance.now() - stoppedMs);
   await gone;
   for (const [step, ms] of pod.marks) marks.set(step, ms);

@@ -69,11 +69,10 @@ export async function openStand({ databaseUrl, folder, kubeconfig, admin, ...wis
   const prefix = `${randomBytes(4).toString("hex")}.stand.berth.test`;
   const ports = await Promise.all(Array.from({ length: wish.webs }, freePort));
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
-  const publicUrl = urls[0] ?? "http://127.0.0.1:8080";
   const { PATH, HOME } = process.env;
   const env: NodeJS.ProcessEnv = {
     ...{ PATH, HOME, NODE_ENV: "production", BERTH_DEMO: "1", TENANT_MAX_GPUS: "8", DATABASE_URL: databaseUrl },
-    ...{ PUBLIC_URL: publicUrl, NEXTAUTH_URL: publicUrl, KUBECONFIG: kubeconfig, LABEL_PREFIX: prefix, ...wish.env },
+    ...{ KUBECONFIG: kubeconfig, LABEL_PREFIX: prefix, ...wish.env },
   };
   const logFile = (name: "web" | "worker", n: number) => join(folder, `${name}-${n}.log`);
   const own = wish.webKubeconfig ? { KUBECONFIG: wish.webKubeconfig } : {};
