@@ -2,13 +2,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { buffer, text } from "node:stream/consumers";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { END_OF_INPUT, guardOf, inTerminal, linesOf, throughPipes } from "./wrap.ts";
 
 /** As a node starts it: in a session of its own. */
 function start([program = "", ...args]: readonly string[]) {
   const child = spawn(program, args, { detached: true, stdio: "pipe" });
   child.stdin.on("error", () => {});
+  onTestFinished(() => {
+    if (child.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGKILL");
+  });
   return child;
 }
 
