@@ -86,7 +86,8 @@ test("without MODEL the vLLM of the template says what to do; with one it serves
   onTestFinished(() => rm(home, { recursive: true }));
   await writeFile(join(home, "vllm"), '#!/bin/sh\nprintf "%s|" "$@"\n', { mode: 0o755 });
   const run = async (env: Record<string, string>) =>
-    (await promisify(execFile)(program, args, { env: { PATH: `${home}:/usr/bin:/bin`, ...env } })).stdout;
+    (await promisify(execFile)(program, args, { env: { NODE_ENV: "test", PATH: `${home}:/usr/bin:/bin`, ...env } }))
+      .stdout;
   expect(await run({})).toMatch(/^No model is served: .*MODEL=.*\n$/);
   expect(await run({ MODEL: "" })).toMatch(/^No model is served/);
   const model = 'a/b $(id) "; id #';
