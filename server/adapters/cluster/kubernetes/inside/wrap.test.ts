@@ -10,7 +10,7 @@ function start([program = "", ...args]: readonly string[]) {
   const child = spawn(program, args, { detached: true, stdio: "pipe" });
   child.stdin.on("error", () => {});
   onTestFinished(() => {
-    if (child.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, "SIGKILL");
+    child.kill("SIGKILL"); // says no more than false where it is gone
   });
   return child;
 }
@@ -79,6 +79,8 @@ test("a guard hangs up when it is left without a word, and only then", async () 
   told.stdin.end("\n");
   await once(told, "close");
   expect(guarded.exitCode ?? guarded.signalCode).toBeNull();
-  start(guardOf(String(guarded.pid))).stdin.end();
-  expect(await once(guarded, "close")).toEqual([null, "SIGHUP"]);
+  const left = start(guardOf(String(guarded.pid)));
+  const hungUp = once(guarded, "close");
+  left.stdin.end();
+  expect(await hungUp).toEqual([null, "SIGHUP"]);
 });
