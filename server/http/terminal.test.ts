@@ -144,7 +144,7 @@ test("a reader that does not read stops the shell instead of filling the broker,
   await soon("its output waits", () => session?.output.isPaused() === true);
   client.ws.resume();
   await client.shows(/very end/);
-  expect(client.shown.filter((byte) => byte === "y".charCodeAt(0)).length).toBeGreaterThanOrEqual(16_777_216);
+  expect(client.length).toBeGreaterThan(16_777_216);
 });
 
 test("whoever acknowledges is never sent more than what is kept ahead", async () => {

@@ -168,7 +168,17 @@ export class TerminalClient {
 
   /** The end of what it showed, as text. */
   get #end(): string {
-    return this.shown.subarray(-LOOKED_AT_BYTES).toString();
+    let size = 0;
+    const from = this.#parts.findLastIndex((part) => {
+      size += part.length;
+      return size >= LOOKED_AT_BYTES;
+    });
+    return Buffer.concat(this.#parts.slice(Math.max(0, from))).toString();
+  }
+
+  /** How many bytes it showed. */
+  get length(): number {
+    return this.#parts.reduce((sum, part) => sum + part.length, 0);
   }
 
   type(keys: string | Buffer): void {
