@@ -75,7 +75,17 @@ async function scripted(answers: Answer[], opensWithinMs = 10_000) {
     return following;
   };
   const connected = promisify(server.getConnections.bind(server));
-  return { asked, seen, troubles, tallied, signal: stop.signal, end, connected, lists: () => lists, backs: () => backs };
+  return {
+    asked,
+    seen,
+    troubles,
+    tallied,
+    signal: stop.signal,
+    end,
+    connected,
+    lists: () => lists,
+    backs: () => backs,
+  };
 }
 const quietly: Answer = (response) => void response.writeHead(200).flushHeaders();
 
