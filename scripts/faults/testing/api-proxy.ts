@@ -50,10 +50,11 @@ export async function openApiProxy(behind: string, { rewrite }: ProxyOptions = {
     const headers = { ...request.headers, ...only({ authorization: bearer(material.headers) }), host: upstream.host };
     const asked = { agent, host: upstream.hostname, port: upstream.port, path: request.url, method: request.method };
     const pass = (body: Buffer | null) => {
-      const length = body ? { "content-length": String(body.length), "transfer-encoding": undefined } : {};
+      const { "transfer-encoding": chunked, ...plainly } = headers;
+      const framed = body ? { ...plainly, "content-length": String(body.length) } : headers;
       const send: ClientRequest = (upstream.protocol === "https:" ? tls : plain)({
         ...asked,
-        headers: { ...headers, ...length } satisfies OutgoingHttpHeaders,
+        headers: framed satisfies OutgoingHttpHeaders,
       });
       send.on("response", (answer) => {
         reply.writeHead(answer.statusCode ?? 502, answer.headers);

@@ -280,7 +280,9 @@ export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules):
           envFrom: [{ secretRef: { name: `${name}-env` } }],
           ports: [{ name: "ssh", containerPort: SSH_PORT, protocol: "TCP" }],
           resources: { requests: amounts, limits: amounts },
-          readinessProbe: { tcpSocket: { port: SSH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 10 },
+          // Until sshd answers and never again: each look is a line in the customer's log. A silent one is the broker's to
+          // end, long before this gives up.
+          startupProbe: { tcpSocket: { port: SSH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 3600 },
           securityContext: {
             runAsUser: 0,
             privileged: false,
