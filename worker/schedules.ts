@@ -13,7 +13,11 @@ import { checkSavedSearches } from "../server/usecases/search/check-saved-search
 import { eventCounter } from "../server/usecases/system/count-events.ts";
 import { countState } from "../server/usecases/system/count-state.ts";
 import { forgetOldRows } from "../server/usecases/system/forget-old-rows.ts";
+import { hasTurn } from "../server/usecases/system/has-turn.ts";
 import { stampWorker } from "../server/usecases/system/stamp-worker.ts";
+
+/** All workers together, not each: who lists a cluster's nodes is a load on its API server. */
+const COMPARE_NODES_MS = 30_000;
 
 interface Schedule {
   readonly name: string;
@@ -40,7 +44,8 @@ function schedules(workerName: string): readonly Schedule[] {
       everyMs: 30_000,
       run: async (deps) => {
         const { orphans, missing, unsettled } = await sweepOrphans(deps);
-        metrics.sweepCorrections.inc({ kind: "orphan" }, orphans);
+        metrics.sweepCorrections.inc({ kind: "agent-orphan" }, orphans.agents);
+        metrics.sweepCorrections.inc({ kind: "pod-orphan" }, orphans.pods);
         metrics.sweepCorrections.inc({ kind: "missing" }, missing);
         metrics.sweepCorrections.inc({ kind: "unsettled" }, unsettled);
       },
@@ -48,8 +53,9 @@ function schedules(workerName: string): readonly Schedule[] {
     { name: "nodes-due", everyMs: 1_000, run: sweepDueNodes },
     {
       name: "nodes",
-      everyMs: 30_000,
+      everyMs: COMPARE_NODES_MS,
       run: async (deps) => {
+        if (!(await hasTurn(deps, workerName, COMPARE_NODES_MS))) return;
         const { woken, refused } = await compareNodes(deps);
         metrics.sweepCorrections.inc({ kind: "node" }, woken);
         metrics.sweepCorrections.inc({ kind: "certificate-request" }, refused);

@@ -1,5 +1,5 @@
 // What probes ask the database.
-import { max, sql } from "drizzle-orm";
+import { gt, max, sql } from "drizzle-orm";
 import { workers } from "../../drizzle/schema/event.ts";
 import { executions } from "../../drizzle/schema/job.ts";
 import type { Db } from "../deps.ts";
@@ -18,4 +18,9 @@ export async function countExecutions(db: Db): Promise<{ active: number; total: 
 export async function lastWorkerSeenAt(db: Db): Promise<Date | null> {
   const [row] = await db.select({ seenAt: max(workers.seenAt) }).from(workers);
   return row?.seenAt ?? null;
+}
+
+export async function workersSeenSince(db: Db, since: Date): Promise<readonly string[]> {
+  const rows = await db.select({ name: workers.name }).from(workers).where(gt(workers.seenAt, since));
+  return rows.map(({ name }) => name);
 }

@@ -71,6 +71,18 @@ test("a row whose pod went while nobody watched is rung for by the sweep, and on
   expect((await rowOf(waits)).status).toBe("scheduled");
 });
 
+test("what no row wants is taken away and counted by where it was, and what a row wants stays", async () => {
+  const kept = await rented(6);
+  for (let n = 0; n < 2; n++) await reconcileExecution(deps, kept);
+  const orphan = () => deps.ids.next("exec");
+  world.deps.cluster.seen.set(orphan(), world.deps.cluster.onApply);
+  for (const id of [orphan(), orphan()]) pods.seen.set(id, pods.onApply);
+  expect((await sweepOrphans(deps)).orphans).toEqual({ agents: 1, pods: 2 });
+  expect(world.deps.cluster.seen.size).toBe(0);
+  expect(pods.seen.has(kept)).toBe(true);
+  expect((await sweepOrphans(deps)).orphans).toEqual({ agents: 0, pods: 0 });
+});
+
 test("what was looked at in vain while the cluster was away is due at once when it is back", async () => {
   const [id, other] = [await rented(4), await rented(5)];
   for (let n = 0; n < 2; n++) await reconcileExecution(deps, other);

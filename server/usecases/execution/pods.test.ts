@@ -185,8 +185,8 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
       },
       { tenant: renter.account, nodeName: node, host: "127.0.0.1" },
     );
-    expect((await sweepOrphans(deps)).orphans).toBe(1);
+    expect((await sweepOrphans(deps)).orphans).toEqual({ agents: 0, pods: 1 });
     await gone(orphan);
-    expect((await sweepOrphans(deps)).orphans).toBe(0);
+    expect((await sweepOrphans(deps)).orphans).toEqual({ agents: 0, pods: 0 });
   }, 180_000);
 });

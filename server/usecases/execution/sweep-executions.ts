@@ -14,18 +14,19 @@ export async function sweepDueExecutions({ db, clock, queue }: Pick<Deps, "db" |
 
 /**
  * Removes what clusters hold and no live row wants, rings for rows whose pods are gone, and wakes what rests without its end.
- * @returns corrections of each kind: what rings and watches missed
+ * @returns corrections of each kind, orphans by where they were: what rings and watches missed
  */
 export async function sweepOrphans(deps: Pick<Deps, "db" | "clock" | "queue" | "cluster" | "pods" | "log">) {
-  let orphans = 0;
+  const orphans = { agents: 0, pods: 0 };
   let missing = 0;
-  for (const cluster of [deps.cluster, deps.pods]) {
+  for (const kind of ["agents", "pods"] as const) {
+    const cluster = kind === "agents" ? deps.cluster : deps.pods;
+    if (!cluster) continue;
     try {
-      if (!cluster) continue;
       // Read before the cluster is: what is applied in between is in neither.
-      const applied = cluster === deps.pods ? await appliedOnNodes(deps.db) : [];
+      const applied = kind === "pods" ? await appliedOnNodes(deps.db) : [];
       const all = (await cluster.list()).filter(({ observed }) => observed.state !== "absent");
-      orphans += await removeOrphans(deps, cluster, all);
+      orphans[kind] += await removeOrphans(deps, cluster, all);
       missing += await ringMissing(deps, applied, all);
     } catch (error) {
       deps.log.warn({ err: error }, "a cluster could not be swept; the next sweep tries again");
