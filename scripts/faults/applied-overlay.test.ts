@@ -14,6 +14,7 @@ import { startPostgres } from "../embedded-postgres.ts";
 import { migrateDatabase } from "../migrate.ts";
 import { Journal, newCustomer } from "./customers.ts";
 import { HOME } from "./home.ts";
+import { GPU_MODEL } from "./machine.ts";
 import { IMAGE } from "./testing/kubernetes.ts";
 import { openStand, type Stand } from "./testing/stand.ts";
 
@@ -120,8 +121,8 @@ describe.skipIf(!TEST_KUBECONFIG)(
       const { id } = await berth.createJob({
         idempotencyKey: "applied",
         body: {
-          ...{ kind: "rental", name: "applied", gpu_count: 1, cpu_cores: 1, memory_gb: 1, storage_gb: 1 },
-          ...{ duration_hours: 1, ssh_public_key: client.publicKey, image: IMAGE },
+          ...{ kind: "rental", name: "applied", gpu_count: 1, gpu_type: GPU_MODEL, cpu_cores: 1, memory_gb: 1 },
+          ...{ storage_gb: 1, duration_hours: 1, ssh_public_key: client.publicKey, image: IMAGE },
         },
       });
       const job = () => berth.getJob({ params: { id } });
