@@ -185,6 +185,32 @@ test("a stop tells every browser to come again, and waits for none of them", asy
   await Promise.all(stopped.inside.opened.map(({ exit }) => exit));
 });
 
+test("a shell whose browser reads nothing ends like any other: with its login, its job and the process", async () => {
+  await using slow = await openTerminalWorld({ checkMs: 200 });
+  const { wire, inside } = slow;
+  const open = async (token: string, job: string) => {
+    const client = await slow.dial({ token, job });
+    await client.shows(/[#$] /);
+    client.ws.pause();
+    client.type("cat /dev/zero\r");
+    const shell = inside.opened.at(-1);
+    await soon("its output waits", () => shell?.session.output.isPaused() === true);
+    return shell;
+  };
+  const { token } = await wire.login();
+  const ofLogin = await open(token, await slow.rent(token));
+  const job = await slow.rent(slow.owner.token);
+  const ofJob = await open(slow.owner.token, job);
+  const ofProcess = await open(slow.owner.token, slow.job);
+  await wire.ask("/api/v1/auth/session", { token, method: "DELETE" });
+  await ofLogin?.exit;
+  await wire.ask(`/api/v1/jobs/${job}`, { token: slow.owner.token, method: "DELETE" });
+  await wire.world.settleRings();
+  await ofJob?.exit;
+  await slow.stop();
+  await ofProcess?.exit;
+});
+
 test("a process has so many terminals and no more", async () => {
   await using small = await openTerminalWorld({ perProcess: 1 });
   const first = await small.dial();

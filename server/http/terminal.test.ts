@@ -12,6 +12,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 // No test finds shells of the one before it.
 beforeEach(async () => {
   for (const { session } of world.inside.opened) session.close();
+  world.inside.dam.open();
   await Promise.all(world.inside.opened.map(({ exit }) => exit));
 });
 
@@ -123,7 +124,7 @@ test("a paste of 1 MiB arrives whole, in its order", async () => {
 
 test("while the shell takes nothing, nothing more is read from the browser; then all of it arrives", async () => {
   const client = await world.dial();
-  client.type("stty raw -echo; echo ready; head -c 4194304 | wc -c; stty sane\r");
+  client.type("stty raw -echo; echo ready; head -c $((4 << 20)) | wc -c; stty sane\r");
   await client.shows(/[\r\n]ready/);
   world.inside.dam.close();
   for (let sent = 0; sent < 4 << 20; sent += 32 << 10) client.type(Buffer.alloc(32 << 10, "x"));
@@ -133,6 +134,17 @@ test("while the shell takes nothing, nothing more is read from the browser; then
   expect(held).toBeLessThan(512 << 10);
   world.inside.dam.open();
   await client.shows(/4194304/);
+});
+
+test("a shell that takes nothing holds up nobody else, and its end is told however much was typed", async () => {
+  const client = await world.dial();
+  client.type("stty raw -echo; echo ready; sleep 1; kill -KILL $$\r");
+  await client.shows(/[\r\n]ready/);
+  for (let sent = 0; sent < 4 << 20; sent += 32 << 10) client.type(Buffer.alloc(32 << 10, "x"));
+  const other = await world.dial();
+  other.type("echo awa''ke\r");
+  await other.shows(/awake/);
+  expect(await client.hears("exit")).toMatchObject({ signal: "SIGKILL" });
 });
 
 test("a reader that does not read stops the shell instead of filling the broker, and misses nothing after", async () => {

@@ -1,8 +1,8 @@
 // An `Inside` that runs what it is told on this machine, in a pseudo terminal: for tests of terminals.
 
+import { writeSync } from "node:fs";
 import { constants } from "node:os";
 import { Readable, Writable } from "node:stream";
-import { StringDecoder } from "node:string_decoder";
 import pty from "@lydell/node-pty";
 import type { ExecOptions, ExitStatus, Inside, Session, Whereabouts } from "../deps.ts";
 
@@ -53,6 +53,14 @@ export function localInside(home: string): LocalInside {
   return inside;
 }
 
+const FULL_RETRY_MS = 1;
+
+/** What a terminal of node-pty has and its types do not say. */
+interface Master {
+  readonly fd: number;
+  once(event: "close", told: () => void): void;
+}
+
 function runInTerminal(
   [file = "false", ...args]: readonly string[],
   options: ExecOptions,
@@ -65,20 +73,28 @@ function runInTerminal(
     env: { HOME: home, PATH: process.env.PATH ?? "", PS1: "$ " },
     encoding: null, // bytes, as they come
   });
+  const master = shell as typeof shell & Master;
   let alive = true;
+  master.once("close", () => {
+    alive = false; // from here its descriptor may be another's
+  });
   const output = new Readable({ read: () => alive && shell.resume() });
   // Its types say string, whatever the encoding.
   shell.onData((part: string | Buffer) => {
     if (!output.push(part)) shell.pause();
   });
-  const text = new StringDecoder("utf8"); // node-pty writes text only: never cut a character in two
+  /** node-pty's own write holds up the whole process until the shell takes all of it: for ever, if it never does. */
+  const offer = (part: Buffer, done: (error?: Error) => void): void => {
+    if (!alive) return void done();
+    const took = writeSome(master.fd, part);
+    if (took instanceof Error) done(took);
+    else if (took === part.length) done();
+    else setTimeout(offer, FULL_RETRY_MS, part.subarray(took), done);
+  };
   const input = new Writable({
     highWaterMark: 16 << 10,
     write(part: Buffer, _encoding, done) {
-      dam.pass(() => {
-        if (alive) shell.write(text.write(part));
-        done();
-      });
+      dam.pass(() => offer(part, done));
     },
   });
   const exit = new Promise<ExitStatus>((resolve) => {
@@ -103,4 +119,14 @@ function runInTerminal(
     exit,
     close,
   };
+}
+
+/** @returns how many bytes were taken, or why none ever will be */
+function writeSome(fd: number, part: Buffer): number | Error {
+  try {
+    return writeSync(fd, part);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return "code" in error && error.code === "EAGAIN" ? 0 : error;
+  }
 }
