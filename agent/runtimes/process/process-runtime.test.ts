@@ -1,5 +1,6 @@
 // Sessions, the door and the sandbox, end to end.
 import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join, resolve } from "node:path";
@@ -85,6 +86,31 @@ describe("commands over ssh", () => {
     terminal.write("exit 5\r");
     expect(await exited).toBe(5);
   });
+
+  test("what is pasted into a terminal arrives whole, and one that takes nothing keeps nobody else waiting", async () => {
+    const { port, runtime, spec } = await rent();
+    const text = (kib: number) => "0123456789abcdef".repeat(64 * kib);
+    const terminal = (script: string, pasted: string) => {
+      const child = spawn("ssh", ["-tt", ...sshOptions(port), "root@127.0.0.1", script]);
+      let said = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        said += chunk;
+        if (String(chunk).includes("ready")) child.stdin.write(pasted);
+      });
+      child.stdin.on("error", () => {}); // it is ended below
+      return { child, said: () => said };
+    };
+    const taking = terminal("stty raw -echo; echo ready; head -c 1048576 | sha256sum", text(1024));
+    const sum = createHash("sha256").update(text(1024)).digest("hex");
+    expect(await until(() => taking.said().includes(sum), 30_000)).toBe(true);
+
+    const stuck = terminal("stty raw -echo; echo ready; sleep 600", text(16_384));
+    expect(await until(() => stuck.child.stdin.writableLength > 0, 30_000)).toBe(true);
+    expect(await ssh(port, "echo here")).toMatchObject({ code: 0, out: "here\n" });
+    await runtime.remove(spec.id);
+    expect(await until(() => runtime.list().length === 0, 30_000)).toBe(true);
+    for (const { child } of [taking, stuck]) child.kill();
+  }, 90_000);
 
   test("what is left in the background survives the logout, and its end is not awaited", async () => {
     const { port } = await rent();

@@ -2,12 +2,12 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
-import { StringDecoder } from "node:string_decoder";
 import pty from "@lydell/node-pty";
 import type { PseudoTtyInfo, ServerChannel, Session } from "ssh2";
 import { childrenOf, onlyThese, trySignal } from "../../processes.ts";
 import type { Door } from "./door.ts";
 import type { Launch } from "./room.ts";
+import { terminalInput } from "./terminal-input.ts";
 
 const MOTD = [
   "This is a Berth demo sandbox: no boundary against hostile code, and without a network of its own.",
@@ -100,13 +100,12 @@ function runInTerminal(launch: Launch, channel: ServerChannel, term: string, siz
     env: { ...launch.env },
     encoding: null, // bytes, as they come
   });
-  const input = new StringDecoder("utf8"); // node-pty writes text only: never cut a character in two
   shell.onData((chunk) => {
     if (channel.write(chunk)) return;
     shell.pause();
     channel.once("drain", () => shell.resume());
   });
-  channel.on("data", (chunk: Buffer) => shell.write(input.write(chunk)));
+  channel.pipe(terminalInput(shell));
   shell.onExit(({ exitCode, signal }) =>
     finish(channel, exitCode, SIGNALS.find(([, number]) => number === signal)?.[0]),
   );
