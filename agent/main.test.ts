@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { AgentDrain, Enrol, Heartbeat } from "../protocol/agent.ts";
+import { AgentDrain, Enrol, Heartbeat, LogReport } from "../protocol/agent.ts";
 import { listPids, until } from "./processes.ts";
 
 const PROVIDER = "prov_01arz3ndektsv4rrffq69g5fav";
@@ -36,7 +36,7 @@ async function broker() {
   const beats: Heartbeat[] = [];
   const drains: Drained[] = [];
   const held = new Set<ServerResponse>();
-  const world = { wanted: true, refuse: 0, status: "available", staleDrains: 0 };
+  const world = { wanted: true, refuse: 0, status: "available", staleDrains: 0, log: "" };
   const answer = (response: ServerResponse) => {
     held.delete(response);
     const executions = world.wanted ? [execution] : [];
@@ -60,6 +60,11 @@ async function broker() {
         if (world.staleDrains-- > 0) response.writeHead(409).end(JSON.stringify({ code: "stale-sequence" }));
         else response.end(JSON.stringify({ draining: drains.at(-1)?.draining, live_executions: 1 }));
         return;
+      }
+      if (request.url?.endsWith(`/executions/${EXECUTION}/logs`)) {
+        const { offset, text } = LogReport.parse(JSON.parse(raw));
+        world.log = world.log.slice(0, offset) + text;
+        return response.end(JSON.stringify({ next_offset: world.log.length }));
       }
       beats.push(Heartbeat.parse(JSON.parse(raw)));
       const known = beats.at(-1)?.executions.length ?? 0;
@@ -139,6 +144,10 @@ test("start enrols once, serves, outlives its agent's death, and tells a demo's 
     { id: EXECUTION, state: "ended", cause: "demo-stopped" },
   ]);
   expect(enrolments).toHaveLength(1);
+  // Of three agents the broker has one log, each line once.
+  const starts = () => world.log.match(/workspace starts/g)?.length ?? 0;
+  expect(await until(() => starts() > 0, 10_000), world.log).toBe(true);
+  expect(starts(), world.log).toBe(1);
 
   world.wanted = false;
   release();
