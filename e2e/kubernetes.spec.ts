@@ -151,6 +151,7 @@ test("what is rented on the page is a pod: ssh under the shown host key, GPUs ac
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByRole("button", { name: "Stop and delete its storage" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toContainText("stopped", { timeout: 60_000 });
-  // The pod's last process ended; the kubelet takes a moment to forget it.
-  await expect.poll(() => kubectl("get", "pods,services,secrets", ...itsOwn, "-o", "name")).toBe("");
+  // The pod's last process ended; kubelets take up to half a minute to forget it.
+  const left = () => kubectl("get", "pods,services,secrets", ...itsOwn, "-o", "name");
+  await expect.poll(left, { timeout: 90_000 }).toBe("");
 });
