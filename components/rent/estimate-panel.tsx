@@ -15,7 +15,7 @@ export function EstimatePanel({
 }) {
   return (
     <Panel title="Estimate" note={stale ? "counting…" : undefined}>
-      <div aria-live="polite" className={stale ? "opacity-60" : undefined}>
+      <div aria-live="polite" aria-busy={stale}>
         {estimate ? (
           <Estimate estimate={estimate} />
         ) : (
