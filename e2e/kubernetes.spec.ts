@@ -22,10 +22,6 @@ let agent: ChildProcess | undefined;
 
 test.describe.configure({ mode: "serial" });
 test.skip(!KUBECONFIG, "needs a Kubernetes: BERTH_TEST_KUBECONFIG");
-test.skip(
-  ({ viewport }) => (viewport?.width ?? 0) < 600,
-  "a cluster has no phone's width; its pages are tested elsewhere",
-);
 
 const kubectl = async (...args: string[]) =>
   (await run("kubectl", ["--kubeconfig", KUBECONFIG, ...args])).stdout.trim();

@@ -33,7 +33,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("private images on a real cluster", () =
         ({ metadata }) => metadata?.name,
       );
     // The image holds no shell: that it could not start says that it was there.
-    expect(await rented.until("ended")).toMatchObject({ cause: "start-failed" });
+    expect(await rented.until("ended")).toMatchObject({ cause: "unfit-image" });
     expect(registry.pulls()).toBe(1);
     expect(await secrets()).toContain(`${rented.name}-pull`);
     await rented.remove();
