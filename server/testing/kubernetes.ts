@@ -119,6 +119,18 @@ export function testCluster() {
     },
 
     node: (name: string) => core.readNode({ name }),
+    /**
+     * The Node, once the cluster's own controllers are done with it: they write all taints anew, from what they saw a
+     * moment ago, and what was written in between is lost.
+     */
+    async atRest(name: string) {
+      for (let last = await core.readNode({ name }), tries = 0; ; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        const now = await core.readNode({ name });
+        if (now.metadata?.resourceVersion === last.metadata?.resourceVersion || tries === 30) return now;
+        last = now;
+      }
+    },
     patchNode: (name: string, body: object) => core.patchNode({ name, body }, MERGE),
     async deleteNode(name: string): Promise<void> {
       await core.deleteNode({ name }).catch(() => {});

@@ -151,7 +151,9 @@ describe.skipIf(!TEST_KUBECONFIG)("the nodes of a real Kubernetes (needs BERTH_T
     const name = `berth-test-${some(8)}`;
     await cluster.register(name, { labels: { "other.example/label": "theirs" } });
     const taint = { key: "other.example/taint", value: "theirs", effect: "NoSchedule" };
+    await cluster.atRest(name);
     await cluster.patchNode(name, { spec: { taints: [taint] } });
+    await cluster.atRest(name);
     const uid = (await nodes.find(name))?.uid ?? "";
 
     expect(await nodes.mark(name, uid, MARKS)).toBe(true);
@@ -168,9 +170,9 @@ describe.skipIf(!TEST_KUBECONFIG)("the nodes of a real Kubernetes (needs BERTH_T
     expect(keys).toEqual(expect.arrayContaining(["other.example/taint", `${PREFIX}/rental`]));
 
     expect(await nodes.mark(name, uid, { ...MARKS, cordon: "draining" })).toBe(true);
-    expect((await cluster.node(name)).spec?.unschedulable).toBe(true);
+    expect((await cluster.atRest(name)).spec?.unschedulable).toBe(true);
     expect(await nodes.mark(name, uid, MARKS)).toBe(true);
-    expect((await cluster.node(name)).spec?.unschedulable).toBeUndefined();
+    expect((await cluster.atRest(name)).spec?.unschedulable).toBeUndefined();
 
     expect(await nodes.mark(name, uid, stripped("removed"))).toBe(true);
     const left = await cluster.node(name);
