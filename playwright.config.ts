@@ -16,7 +16,7 @@ export default defineConfig({
   timeout: 90_000,
   expect: { timeout: 15_000 },
   forbidOnly: Boolean(process.env.CI),
-  retries: 0,
+  retries: 1, // `npm test` names what needed it
   reporter: "list",
   use: {
     baseURL: `http://127.0.0.1:${port}`,

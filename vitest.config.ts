@@ -59,6 +59,7 @@ export default defineConfig({
           include: KUBERNETES,
           globalSetup: ["./server/testing/global-setup.ts"],
           fileParallelism: false,
+          retry: 1, // two cores shared with a whole cluster; `npm test` names what needed it
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -70,6 +71,7 @@ export default defineConfig({
           include: [FAULTS],
           globalSetup: ["./scripts/faults/build.ts"],
           fileParallelism: false, // a stack is four busy processes
+          retry: 1, // `npm test` names what needed it
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

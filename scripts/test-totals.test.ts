@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { playwrightTotal, plus, sayTotal, vitestFailed, vitestSkipped, vitestTotal } from "./test-totals.ts";
+import {
+  playwrightNamed,
+  playwrightTotal,
+  plus,
+  sayTotal,
+  vitestFailed,
+  vitestSkipped,
+  vitestTotal,
+} from "./test-totals.ts";
 
 const vitestReport = { numPassedTests: 5, numFailedTests: 1, numPendingTests: 2, numTodoTests: 1, testResults: [] };
 
@@ -29,9 +37,18 @@ test("what was not run and what failed is known by name", () => {
   expect(vitestFailed(report)).toEqual(["a law that does not", "b.test.ts"]);
 });
 
-test("a flaky test failed, and so did a stack that never started", () => {
+test("what passed only the second time passed, and a stack that never started failed", () => {
   const stats = { expected: 6, unexpected: 1, flaky: 2, skipped: 3 };
-  expect(playwrightTotal({ stats, errors: [{}] })).toEqual({ passed: 6, failed: 4, skipped: 3 });
+  expect(playwrightTotal({ stats, errors: [{}] })).toEqual({ passed: 8, failed: 2, skipped: 3 });
+});
+
+test("a browser's tests are known by name for how they went", () => {
+  const spec = (title: string, status: string) => ({ title, tests: [{ status }] });
+  const inner = { title: "a page", specs: [spec("opens", "flaky")] };
+  const report = { suites: [{ title: "a.spec.ts", specs: [spec("shows", "unexpected")], suites: [inner] }] };
+  expect(playwrightNamed(report, "flaky")).toEqual(["a page: opens"]);
+  expect(playwrightNamed(report, "unexpected")).toEqual(["a.spec.ts: shows"]);
+  expect(playwrightNamed(report, "skipped")).toEqual([]);
 });
 
 test("a report that is not one is refused rather than counted as nothing", () => {

@@ -61,8 +61,33 @@ const PlaywrightReport = z.object({
   errors: z.array(z.unknown()),
 });
 
-/** A test that passed only the second time failed; an error outside any test (a stack that did not start) too. */
+/** A test that passed only the second time passed; an error outside any test (a stack that did not start) failed. */
 export function playwrightTotal(report: unknown): Total {
   const { stats, errors } = PlaywrightReport.parse(report);
-  return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length, skipped: stats.skipped };
+  return { passed: stats.expected + stats.flaky, failed: stats.unexpected + errors.length, skipped: stats.skipped };
+}
+
+interface Suite {
+  readonly title: string;
+  readonly suites?: readonly Suite[] | undefined;
+  readonly specs: readonly { readonly title: string; readonly tests: readonly { readonly status: string }[] }[];
+}
+const Suite: z.ZodType<Suite> = z.object({
+  title: z.string(),
+  get suites() {
+    return z.array(Suite).optional();
+  },
+  specs: z.array(z.object({ title: z.string(), tests: z.array(z.object({ status: z.string() })) })),
+});
+
+/** Tests of a browser that went as said (`unexpected`: failed; `flaky`: passed the second time; `skipped`), by name. */
+export function playwrightNamed(report: unknown, status: "unexpected" | "flaky" | "skipped"): string[] {
+  const named = ({ title, suites = [], specs }: Suite): string[] => [
+    ...specs.filter(({ tests }) => tests.some((one) => one.status === status)).map((spec) => `${title}: ${spec.title}`),
+    ...suites.flatMap(named),
+  ];
+  return z
+    .object({ suites: z.array(Suite) })
+    .parse(report)
+    .suites.flatMap(named);
 }
