@@ -11,6 +11,7 @@ import { sql } from "drizzle-orm";
 import { Client } from "ssh2";
 import { z } from "zod";
 import type { ExecutionId } from "../domain/ids.ts";
+import { rentalOf } from "../protocol/operations/job.ts";
 import { type Customer, Journal, newCustomer } from "../scripts/faults/customers.ts";
 import { IMAGE } from "../scripts/faults/testing/kubernetes.ts";
 import type { Stand } from "../scripts/faults/testing/stand.ts";
@@ -79,13 +80,14 @@ async function rental({ urls, db }: Stand, pods: Pods, customer: Customer, key: 
   const marks: Marks = new Map();
   const startedMs = performance.now();
   const since = () => performance.now() - startedMs;
-  const { id, host_key_fingerprint: fingerprint } = await customer.client.createJob({
+  const created = await customer.client.createJob({
     idempotencyKey: crypto.randomUUID(),
     body: {
       ...{ kind: "rental", name: "bench", gpu_count: 0, image: IMAGE, cpu_cores: 1, memory_gb: 1, storage_gb: 1 },
       ...{ duration_hours: 1, ssh_public_key: key.publicKey },
     },
   });
+  const { id, host_key_fingerprint: fingerprint } = rentalOf(created);
   marks.set("POST answered", since());
   const execution = await executionOfJob(db, id);
   const pod = pods.follow(podName(execution), startedMs);
@@ -98,7 +100,7 @@ async function rental({ urls, db }: Stand, pods: Pods, customer: Customer, key: 
     if (code === "ready") marks.set("`ready` in the event stream", since());
     return code === "ready";
   });
-  const { ssh } = await customer.client.getJob({ params: { id } });
+  const { ssh } = rentalOf(await customer.client.getJob({ params: { id } }));
   if (!ssh) throw new Error(`${id} runs without an SSH line`);
   await login(ssh.port, fingerprint, key.privateKey);
   marks.set("first command answered", since());

@@ -21,7 +21,7 @@ export async function queued({ urls, db }: Stand, api: ApiProxy, what: string, c
   );
   const inStatus = async () => {
     const rows = await db.execute<{ status: string; n: number }>(sql`select e.status, count(*)::int as n
-      from executions e join jobs j on j.id = e.job_id where j.account in (${accounts}) group by 1`);
+      from jobs j join executions e on e.id = j.execution_id where j.account in (${accounts}) group by 1`);
     return new Map(rows.map(({ status, n }) => [status, n]));
   };
   api.takeCalls();
@@ -43,7 +43,9 @@ export async function queued({ urls, db }: Stand, api: ApiProxy, what: string, c
   const calls = api.takeCalls();
   const spans = await db.execute<{ ms: number }>(sql`select
     extract(epoch from e.started_at - e.created_at)::float8 * 1000 as ms
-    from executions e join jobs j on j.id = e.job_id where j.account in (${accounts})`);
+    from jobs j join executions e on e.id = j.execution_id where j.account in (${accounts})`);
+  const again = await db.execute<{ reason: string; n: number }>(sql`select e.reason, count(*)::int as n
+    from executions e join jobs j on j.id = e.job_id where j.account in (${accounts}) and e.id <> j.execution_id group by 1`);
   const each = summary(
     spans.map(({ ms }) => ms),
     seconds,
@@ -56,7 +58,7 @@ export async function queued({ urls, db }: Stand, api: ApiProxy, what: string, c
   }
   const total = [...calls.values()].reduce((sum, { count: n }) => sum + n, 0);
   const rate = Math.round((count / seconds) * 60).toLocaleString("en");
-  const line = `| ${count} ${what} | ${customers.length} accounts | ${seconds.toFixed(1)} s | ${rate} | ${times(each)} | ${(total / count).toFixed(1)} | ${costly(calls, count)} |`;
+  const line = `| ${count} ${what} | ${customers.length} accounts | ${seconds.toFixed(1)} s | ${rate} | ${times(each)} | ${(total / count).toFixed(1)} | ${costly(calls, count)} | ${again.map(({ reason, n }) => `${n} × ${reason}`).join(", ") || "none"} |`;
   process.stderr.write(`${line}\n`);
   return line;
 }

@@ -69,8 +69,8 @@ export async function benchKubernetes(postgres: BenchPostgres, onEnd: (close: ()
     for (const count of FAKE_QUEUES) rows.push(await queued(wide, api, "pods that are only said to run ²", count));
     parts.push(
       [
-        "| queued at once | of | all run after | a minute | each from its row to `running` | calls to the API server for each | of which |",
-        "| ---: | --- | ---: | ---: | --- | ---: | --- |",
+        "| queued at once | of | all run after | a minute | each from its row to `running` | calls to the API server for each | of which | placed again |",
+        "| ---: | --- | ---: | ---: | --- | ---: | --- | --- |",
         ...rows,
       ].join("\n"),
       "¹ through a door before the API server that asks for next to nothing of CPU and memory for each pod, so that more fit onto two cores. " +

@@ -48,7 +48,11 @@ async function throughRings(databaseUrl: string): Promise<Both> {
     concurrency: CONCURRENCY,
     deps: null,
     log,
-    processors: { "node.reconcile": async () => {}, "execution.reconcile": async (_, { id }) => arrivals.arrived(id) },
+    processors: {
+      "batch.dispatch": async () => {},
+      "node.reconcile": async () => {},
+      "execution.reconcile": async (_, { id }) => arrivals.arrived(id),
+    },
   });
   const ring = (piece: number) => {
     const id = formatId("exec", piece, NO_RANDOMNESS);

@@ -74,6 +74,8 @@ export const Enrol = z.strictObject({
 
 export const ExecutionReport = z.discriminatedUnion("state", [
   z.strictObject({ id: executionId, state: z.literal("starting") }),
+  /** of a batch job: its program runs */
+  z.strictObject({ id: executionId, state: z.literal("running"), started_at: timestamp }),
   z.strictObject({
     id: executionId,
     state: z.literal("ready"),
@@ -156,6 +158,46 @@ export const LogReport = z.strictObject({
 });
 export type LogReport = z.infer<typeof LogReport>;
 
+/** A rental that should run here. */
+export const WireRental = z.strictObject({
+  id: executionId,
+  job_id: z.string(),
+  provider_id: z.string(),
+  kind: z.literal("rental"),
+  image: z.string(),
+  cpu_cores: z.int(),
+  memory_mb: z.int(),
+  disk_gb: z.int(),
+  gpu_uuids: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  ssh_public_keys: z.array(z.string()),
+  /** OpenSSH private key PEM of the execution's SSH host key. */
+  ssh_host_key: z.string(),
+  deadline: timestamp,
+});
+export type WireRental = z.infer<typeof WireRental>;
+
+/** An execution of a batch job that should run here to its end; its result goes to POST /providers/:id/results. */
+export const WireBatch = z.strictObject({
+  id: executionId,
+  job_id: z.string(),
+  provider_id: z.string(),
+  kind: z.literal("batch"),
+  image: z.string(),
+  command: z.array(z.string()),
+  input_data: z.string(),
+  files: z.array(z.string()),
+  network: z.boolean(),
+  cpu_cores: z.int(),
+  memory_mb: z.int(),
+  disk_gb: z.int(),
+  gpu_uuids: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  timeout_seconds: z.int(),
+  deadline: timestamp,
+});
+export type WireBatch = z.infer<typeof WireBatch>;
+
 /** What should run here now, all of it. What is not in `executions` is to be stopped and forgotten. */
 export const HeartbeatAnswer = z.strictObject({
   now: timestamp,
@@ -165,24 +207,7 @@ export const HeartbeatAnswer = z.strictObject({
   /** What a machine that is to join the cluster needs; null where it is no such machine, has joined, or must wait. */
   join: JoinTicket.nullable(),
   generation: z.int().min(0),
-  executions: z.array(
-    z.strictObject({
-      id: executionId,
-      job_id: z.string(),
-      provider_id: z.string(),
-      kind: z.literal("rental"),
-      image: z.string(),
-      cpu_cores: z.int(),
-      memory_mb: z.int(),
-      disk_gb: z.int(),
-      gpu_uuids: z.array(z.string()),
-      env: z.record(z.string(), z.string()),
-      ssh_public_keys: z.array(z.string()),
-      /** OpenSSH private key PEM of the execution's SSH host key. */
-      ssh_host_key: z.string(),
-      deadline: timestamp,
-    }),
-  ),
+  executions: z.array(z.discriminatedUnion("kind", [WireRental, WireBatch])),
 });
 export type HeartbeatAnswer = z.infer<typeof HeartbeatAnswer>;
 

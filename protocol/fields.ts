@@ -68,3 +68,32 @@ export const Cursor = z
   .regex(/^[A-Za-z0-9_-]+$/, "a next_cursor from an earlier reply");
 
 export const Page = { limit: queryInt(1, 100).optional(), cursor: Cursor.optional() };
+
+/** A reference such as `ghcr.io/owner/name:tag` or `alpine@sha256:…`. */
+export const Image = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$/, "an image reference");
+
+const MAX_ENV_BYTES = 32 * 1024;
+
+const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable name");
+/** Variables of a job. */
+export const Env = z
+  .record(
+    EnvName,
+    z
+      .string()
+      .max(MAX_ENV_BYTES)
+      .regex(/^[^\0]*$/, "must not contain NUL"),
+  )
+  .refine((env) => Object.keys(env).length <= 64, "at most 64 variables")
+  .refine(
+    (env) => Object.entries(env).reduce((n, [k, v]) => n + k.length + v.length, 0) <= MAX_ENV_BYTES,
+    "at most 32 KiB in all",
+  )
+  .refine(
+    (env) => !Object.keys(env).some((name) => name.startsWith("BERTH_")),
+    "names that start with BERTH_ are ours",
+  );

@@ -405,8 +405,6 @@ export const RegistryLoginView = z.strictObject({
 });
 export type RegistryLoginView = z.infer<typeof RegistryLoginView>;
 
-export const JobsView = z.strictObject({ jobs: z.array(JobView), count, next_cursor: cursor });
-
 export const EventView = z.strictObject({
   id: z.string(),
   at: Time,

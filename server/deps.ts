@@ -25,6 +25,8 @@ export interface Ids {
 export interface Rings {
   "node.reconcile": { id: ProviderId };
   "execution.reconcile": { id: ExecutionId };
+  /** some batch job wants machines, or some machine has room again */
+  "batch.dispatch": Record<string, never>;
 }
 export type RingName = keyof Rings;
 

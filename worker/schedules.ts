@@ -3,6 +3,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deps } from "../server/deps.ts";
 import { metrics, setCounts, setTotals } from "../server/metrics.ts";
+import { sweepBatch } from "../server/usecases/batch/sweep-batch.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
 import { compareNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
 import { recordSamples } from "../server/usecases/provider/record-samples.ts";
@@ -29,6 +30,7 @@ function schedules(workerName: string): readonly Schedule[] {
   const countEvents = eventCounter();
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
+    { name: "batch", everyMs: 1_000, run: sweepBatch },
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
     {
       name: "silence",

@@ -23,6 +23,7 @@ export async function runtimesHere(): Promise<RuntimeName[]> {
 }
 
 const MISSING: Record<Exclude<RuntimeName, "kubernetes">, string> = {
+  external: "That is what third-party workers are called that are no Berth agent.",
   process: "The process runtime ships with the repository, not with the one file: run dist/agent.mjs from there.",
   docker: "The docker runtime is not part of this version.",
 };

@@ -1,5 +1,5 @@
 // What the agent needs from whatever runs executions on this machine. Every method is safe to call twice.
-import type { AgentSpec, EndCause } from "../../domain/execution/spec.ts";
+import type { AnySpec, EndCause } from "../../domain/execution/spec.ts";
 import type { ExecutionId } from "../../domain/ids.ts";
 import type { ExecutionReport } from "../../protocol/agent.ts";
 
@@ -18,7 +18,7 @@ export interface Runtime {
    * Starts what is missing; of one that exists a new deadline, keys and variables are taken over. Never runs an id twice.
    * @param brokerAheadMs what to take off the deadline to have it in this machine's clock of this moment
    */
-  apply(spec: AgentSpec, brokerAheadMs: number): Promise<void>;
+  apply(spec: AnySpec, brokerAheadMs: number): Promise<void>;
   /** Stops and forgets. Until the last process is gone the execution stays in `list`. */
   remove(id: ExecutionId): Promise<void>;
   /** Ends everything that runs and keeps the reason for the next start to report. */

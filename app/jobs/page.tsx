@@ -32,7 +32,8 @@ export default async function JobsPage({ searchParams }: { readonly searchParams
   const params = await searchParams;
   const given = { status: first(params.status), cursor: first(params.cursor) };
   const query = jobOperations.listJobs.query.safeParse(given);
-  const { jobs, next_cursor: next } = await listJobs(deps(), who, query.success ? query.data : {});
+  const { jobs: all, next_cursor: next } = await listJobs(deps(), who, query.success ? query.data : {});
+  const jobs = all.flatMap((job) => (job.kind === "rental" ? [job] : []));
   const status = query.success ? query.data.status : undefined;
   return (
     <Page eyebrow="Jobs" title="Your jobs" aside={<LinkButton href="/">Rent another</LinkButton>}>

@@ -44,11 +44,38 @@ export interface ExecutionSpec {
   readonly deadline: string;
 }
 
+/** Everything a provider needs to run one execution of a batch job to its end. */
+export interface BatchSpec {
+  readonly id: ExecutionId;
+  readonly jobId: JobId;
+  readonly providerId: ProviderId;
+  readonly kind: "batch";
+  readonly image: string;
+  /** in the place of the image's entrypoint; empty: the image's own */
+  readonly command: readonly string[];
+  /** on its stdin; "" for none */
+  readonly inputData: string;
+  /** output files and folders to collect, relative to its working directory */
+  readonly files: readonly string[];
+  readonly network: boolean;
+  readonly cpuCores: number;
+  readonly memoryMb: number;
+  readonly diskGb: number;
+  readonly gpuUuids: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** of running: pulling the image is not part of it */
+  readonly timeoutSeconds: number;
+  /** after which nobody waits for it any more */
+  readonly deadline: string;
+}
+
 /** Most that is kept of what a pod wrote, once it is gone. */
 export const LOG_TAIL_BYTES = 256 * 1024;
 
 /** What a machine with an agent is told: no runtime of an agent uses images yet. */
 export type AgentSpec = Omit<ExecutionSpec, "command" | "registryLogin">;
+/** All that a machine with an agent may be told to run. */
+export type AnySpec = AgentSpec | BatchSpec;
 
 export interface Endpoint {
   readonly host: string;

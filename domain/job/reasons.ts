@@ -115,6 +115,36 @@ export const REASONS = {
     fault: "broker",
     remedy: "Nothing is charged after the last sign of life. Rent again.",
   },
+  unresolved: {
+    sentence: "Not enough owners agreed on a result.",
+    fault: "nobody",
+    remedy: "Nothing was charged. Look at the panel for why, then submit it again, later or with another comparator.",
+  },
+  "no-machines": {
+    sentence: "No machine of another owner was free for it in time.",
+    fault: "nobody",
+    remedy: "Nothing was charged. Submit it again with a higher max_price, less to hold, or a longer queue_timeout.",
+  },
+  nondeterministic: {
+    sentence: "Every run gave another result, on machines that are proved to be right.",
+    fault: "customer",
+    remedy: "Take time, randomness and host names out of the output, or choose a comparator that allows for them.",
+  },
+  "job-error": {
+    sentence: "The command failed alike on machines of distinct owners.",
+    fault: "customer",
+    remedy: "Look at the exit code and at stderr, then submit it again.",
+  },
+  "too-many-errors": {
+    sentence: "Too many machines could not run it.",
+    fault: "provider",
+    remedy: "Nothing was charged. Look at the panel for why; check the image, then submit it again.",
+  },
+  "cancelled-by-customer": {
+    sentence: "You cancelled it.",
+    fault: "nobody",
+    remedy: "What had run until then is charged.",
+  },
 } as const satisfies Record<string, { sentence: string; fault: Fault; remedy: string }>;
 
 export type ReasonCode = keyof typeof REASONS;

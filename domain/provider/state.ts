@@ -14,7 +14,8 @@ export const APPEAL_DECISIONS = ["granted", "upheld"] as const;
 export type AppealDecision = (typeof APPEAL_DECISIONS)[number];
 
 /** What runs executions there: plain sandboxed processes, which need no image, containers, or pods of our cluster. */
-export const RUNTIMES = ["process", "docker", "kubernetes"] as const;
+/** `external`: a third-party worker of batch jobs that speaks the seed's API; nobody rents it. */
+export const RUNTIMES = ["process", "docker", "kubernetes", "external"] as const;
 export type Runtime = (typeof RUNTIMES)[number];
 
 /** A node of our cluster: the Node object decides about its presence, not the agent's beats. */

@@ -228,6 +228,8 @@ export const reputationEvents = pgTable(
       .references(() => providers.id),
     delta: integer("delta").notNull(),
     reason: text("reason").notNull(),
+    /** the batch job that it is about; null where it is about none */
+    jobId: id("job")("job_id"),
     at: instant("at").notNull(),
   },
   (t) => [index("reputation_events_provider").on(t.providerId, t.id)],

@@ -1,41 +1,21 @@
 // Jobs: rent, estimate, look, extend, stop; and the money they cost.
 import { z } from "zod";
+import { BATCH_STATUSES } from "../../domain/job/batch.ts";
 import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { DEFAULT_CORES_PER_GPU, DEFAULT_MEMORY_GB_PER_GPU, MAX_RENTAL_HOURS } from "../../domain/job/wish.ts";
-import { idField, Micros, Page, text } from "../fields.ts";
+import { BatchBody, BatchEstimateView, BatchExecutionsView, BatchJobView, SeedSubmitBody } from "../batch.ts";
+import { Env, Image, idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import {
   BillingView,
   EntriesView,
   EstimateView,
   EventView,
-  JobsView,
   JobView,
   LogsView,
   PortLinkView,
   TemplateView,
 } from "../views.ts";
-
-const MAX_ENV_BYTES = 32 * 1024;
-
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable name");
-const Env = z
-  .record(
-    EnvName,
-    z
-      .string()
-      .max(MAX_ENV_BYTES)
-      .regex(/^[^\0]*$/, "must not contain NUL"),
-  )
-  .refine((env) => Object.keys(env).length <= 64, "at most 64 variables")
-  .refine(
-    (env) => Object.entries(env).reduce((n, [k, v]) => n + k.length + v.length, 0) <= MAX_ENV_BYTES,
-    "at most 32 KiB in all",
-  )
-  .refine(
-    (env) => !Object.keys(env).some((name) => name.startsWith("BERTH_")),
-    "names that start with BERTH_ are ours",
-  );
 
 /**
  * A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU, storage to more where the
@@ -48,12 +28,7 @@ export const RentalBody = z
     provider_id: idField("prov").optional(),
     gpu_type: text(80).optional(),
     gpu_count: z.int().min(0).max(64).default(1),
-    image: z
-      .string()
-      .min(1)
-      .max(255)
-      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*$/, "an image reference")
-      .optional(),
+    image: Image.optional(),
     /** slug of one of GET /templates */
     template: z
       .string()
@@ -91,6 +66,26 @@ export const RentalBody = z
   });
 export type RentalBody = z.infer<typeof RentalBody>;
 
+/** A job of either kind; what has no kind but a `docker_image` is the seed's submit. */
+export const JobBody = z.union([RentalBody, BatchBody, SeedSubmitBody]);
+export type JobBody = z.infer<typeof JobBody>;
+
+export const AnyJobView = z.discriminatedUnion("kind", [JobView, BatchJobView]);
+export type AnyJobView = z.infer<typeof AnyJobView>;
+/** For who rented it, and knows. @throws Error where it is no rental */
+export function rentalOf(job: AnyJobView): JobView {
+  if (job.kind !== "rental") throw new Error(`${job.id} is no rental`);
+  return job;
+}
+export const AnyJobsView = z.strictObject({
+  jobs: z.array(AnyJobView),
+  count: z.int(),
+  next_cursor: z.string().nullable(),
+});
+export type AnyJobsView = z.infer<typeof AnyJobsView>;
+export const AnyEstimateView = z.union([EstimateView, BatchEstimateView]);
+export type AnyEstimateView = z.infer<typeof AnyEstimateView>;
+
 /** As query text: how many lines of the past. */
 const LogTail = z
   .string()
@@ -111,28 +106,32 @@ export const jobOperations = {
   createJob: operation({
     method: "POST",
     path: "/jobs",
-    summary: "Rent: one atomic step; never sold twice",
+    summary: "Rent a machine, or submit a batch job whose result is verified: one atomic step",
     access: "jobs",
     status: 201,
     idempotent: true,
-    body: RentalBody,
-    response: JobView,
+    body: JobBody,
+    response: AnyJobView,
   }),
   estimateJob: operation({
     method: "POST",
     path: "/jobs/estimate",
     summary: "What the same body would cost, and what would be chosen",
     access: "public",
-    body: RentalBody,
-    response: EstimateView,
+    body: JobBody,
+    response: AnyEstimateView,
   }),
   listJobs: operation({
     method: "GET",
     path: "/jobs",
-    summary: "Your jobs, newest first",
+    summary: "Your jobs of both kinds, newest first",
     access: "read",
-    query: z.strictObject({ status: z.enum(RENTAL_STATUSES).optional(), ...Page }),
-    response: JobsView,
+    query: z.strictObject({
+      kind: z.enum(["rental", "batch"]).optional(),
+      status: z.enum([...new Set([...RENTAL_STATUSES, ...BATCH_STATUSES])]).optional(),
+      ...Page,
+    }),
+    response: AnyJobsView,
   }),
   getJob: operation({
     method: "GET",
@@ -140,15 +139,24 @@ export const jobOperations = {
     summary: "One of your jobs",
     access: "read",
     params: jobParams,
-    response: JobView,
+    response: AnyJobView,
+  }),
+  listJobExecutions: operation({
+    method: "GET",
+    path: "/jobs/:id/executions",
+    summary:
+      "The panel of a batch job; results and digests are shown once it is decided. Of a job that is not yours: none",
+    access: "read",
+    params: z.strictObject({ id: z.string().max(64) }),
+    response: BatchExecutionsView,
   }),
   stopJob: operation({
     method: "DELETE",
     path: "/jobs/:id",
-    summary: "Stop; storage ends with the rental. Stopping twice is stopping once",
+    summary: "Stop a rental, whose storage ends with it, or cancel a batch job. Twice is once",
     access: "jobs",
     params: jobParams,
-    response: JobView,
+    response: AnyJobView,
   }),
   extendJob: operation({
     method: "POST",

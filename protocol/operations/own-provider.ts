@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AgentDrain, LogReport } from "../agent.ts";
 import { idField, Micros, Page, queryInt, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
+import { ResultsAnswer, ResultsReport } from "../results.ts";
 import { MaintenanceView, OwnProviderView, ProviderEventView, ReputationEventView, SampleView } from "../views.ts";
 
 const params = z.strictObject({ id: idField("prov") });
@@ -99,6 +100,15 @@ export const ownProviderOperations = {
     params: z.strictObject({ id: idField("prov"), execution: idField("exec") }),
     body: LogReport,
     response: z.strictObject({ next_offset: z.int() }),
+  }),
+  reportResults: operation({
+    method: "POST",
+    path: "/providers/:id/results",
+    summary: "What executions of batch jobs delivered, signed by the machine; each is answered by itself",
+    access: "agent",
+    params,
+    body: ResultsReport,
+    response: ResultsAnswer,
   }),
   announceMaintenance: operation({
     method: "POST",

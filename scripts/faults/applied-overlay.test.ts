@@ -6,6 +6,7 @@ import { AppsV1Api, CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from "@kuber
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments, stringify, type Tags } from "yaml";
 import { z } from "zod";
+import { rentalOf } from "../../protocol/operations/job.ts";
 import { namespaceOf } from "../../server/adapters/cluster/kubernetes/pods/names.ts";
 import { TEST_KUBECONFIG } from "../../server/testing/kubernetes.ts";
 import { expectSound } from "../../server/testing/sound.ts";
@@ -125,7 +126,7 @@ describe.skipIf(!TEST_KUBECONFIG)(
           ...{ storage_gb: 1, duration_hours: 1, ssh_public_key: client.publicKey, image: IMAGE },
         },
       });
-      const job = () => berth.getJob({ params: { id } });
+      const job = async () => rentalOf(await berth.getJob({ params: { id } }));
       await expect.poll(async () => (await job()).status, { timeout: 120_000 }).toBe("running");
       const { ssh } = await job();
       if (!ssh?.host_key) throw new Error("no host key is shown");

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type BerthClient, berthClient, ProblemError } from "../../protocol/client.ts";
+import { rentalOf } from "../../protocol/operations/job.ts";
 import type { JobView } from "../../protocol/views.ts";
 import { signTypedData } from "../up/demo-providers.ts";
 import { GPU_MODEL } from "./machine.ts";
@@ -150,7 +151,7 @@ export async function jobsOf({ client }: Customer): Promise<JobView[]> {
   for (let cursor: string | null | undefined; cursor !== null; ) {
     const query = { limit: "100", ...(cursor === undefined ? {} : { cursor }) };
     const page = await insist(() => client.listJobs({ query }));
-    jobs.push(...page.jobs);
+    jobs.push(...page.jobs.map(rentalOf));
     cursor = page.next_cursor;
   }
   return jobs;

@@ -10,17 +10,16 @@ import { logout } from "../usecases/account/logout.ts";
 import { addRegistryLogin, listRegistryLogins, removeRegistryLogin } from "../usecases/account/registry-logins.ts";
 import { removeSshKey } from "../usecases/account/remove-ssh-key.ts";
 import { revokeApiKey } from "../usecases/account/revoke-api-key.ts";
+import { listExecutions } from "../usecases/batch/get-batch.ts";
+import { takeResults } from "../usecases/batch/take-results.ts";
 import { getBilling, listEntries } from "../usecases/billing/get-billing.ts";
-import { estimateRental } from "../usecases/job/estimate-rental.ts";
+import { estimateJob, getAnyJob, stopAnyJob, submitJob } from "../usecases/job/any-job.ts";
 import { extendJob } from "../usecases/job/extend-job.ts";
-import { getJob } from "../usecases/job/get-job.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";
 import { listJobs } from "../usecases/job/list-jobs.ts";
 import { listTemplates } from "../usecases/job/list-templates.ts";
 import { openPort } from "../usecases/job/open-port.ts";
 import { readLogs } from "../usecases/job/read-logs.ts";
-import { stopJob } from "../usecases/job/stop-job.ts";
-import { submitRental } from "../usecases/job/submit-rental.ts";
 import { renewJoin } from "../usecases/node/renew-join.ts";
 import { getAppeal, listAppeals } from "../usecases/operator/list-appeals.ts";
 import { listAudit } from "../usecases/operator/list-audit.ts";
@@ -126,6 +125,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   },
   drainFromAgent: ({ deps, params, body }) => drainFromAgent(deps, params.id, body),
   reportLogs: ({ deps, params, body }) => takeLogs(deps, params.id, params.execution, body),
+  reportResults: ({ deps, params, body }) => takeResults(deps, params.id, body.results),
   announceMaintenance: ({ deps, principal, params, body, idempotencyKey }) =>
     announceMaintenance(deps, principal, params.id, body, idempotencyKey),
   cancelMaintenance: async ({ deps, principal, params }) => {
@@ -180,11 +180,12 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   },
 
   listTemplates: ({ deps }) => listTemplates(deps),
-  createJob: ({ deps, principal, body, idempotencyKey }) => submitRental(deps, principal, body, idempotencyKey),
-  estimateJob: ({ deps, principal, body }) => estimateRental(deps, principal, body),
+  createJob: ({ deps, principal, body, idempotencyKey }) => submitJob(deps, principal, body, idempotencyKey),
+  estimateJob: ({ deps, principal, body }) => estimateJob(deps, principal, body),
   listJobs: ({ deps, principal, query }) => listJobs(deps, principal, query),
-  getJob: ({ deps, principal, params }) => getJob(deps, principal, params.id),
-  stopJob: ({ deps, principal, params }) => stopJob(deps, principal, params.id),
+  getJob: ({ deps, principal, params }) => getAnyJob(deps, principal, params.id),
+  listJobExecutions: ({ deps, principal, params }) => listExecutions(deps, principal, params.id),
+  stopJob: ({ deps, principal, params }) => stopAnyJob(deps, principal, params.id),
   extendJob: ({ deps, principal, params, body, idempotencyKey }) =>
     extendJob(deps, principal, params.id, body.hours, idempotencyKey),
   getJobLogs: ({ deps, principal, params, query, signal }) =>

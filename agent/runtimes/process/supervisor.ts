@@ -102,15 +102,24 @@ function createServer(dir: string, order: Order, room: Room, port: () => number,
   /** Keys, variables and deadline may change while it runs. */
   const now = async () => (await readOrder(dir)) ?? order;
   return createSshServer({
-    hostKey: order.spec.sshHostKey,
+    hostKey: rental(order).sshHostKey,
     room,
-    keys: async () => (await now()).spec.sshPublicKeys,
+    keys: async () => rental(await now()).sshPublicKeys,
     environment: async (term) => {
-      const { spec, publicHost } = await now();
-      return executionEnvironment(spec, { publicHost, port: port(), home: room.home }, term);
+      const latest = await now();
+      return executionEnvironment(
+        rental(latest),
+        { publicHost: latest.publicHost, port: port(), home: room.home },
+        term,
+      );
     },
     log,
   });
+}
+
+function rental({ spec }: Order) {
+  if (spec.kind !== "rental") throw new Error("UNBUILT");
+  return spec;
 }
 
 async function openRoom(dir: string, { spec, sandboxed }: Order): Promise<Room> {

@@ -53,6 +53,7 @@ describe.each(Object.keys(stores))("on %s", (name) => {
       log,
       processors: {
         "node.reconcile": async () => {},
+        "batch.dispatch": async () => {},
         "execution.reconcile": async (_, payload) => {
           answered.push(payload.id);
           await answer(payload.id);

@@ -36,6 +36,7 @@ export function toObserved({ host, reported, caughtUp, desired, report }: Sighti
   }
   switch (seen.data.state) {
     case "starting":
+    case "running": // of a batch job, which is not ours to look at
       return { state: "starting" };
     case "ready":
       return { state: "ready", endpoint: { host, port: seen.data.port, user: seen.data.user } };

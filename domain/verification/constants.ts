@@ -1,0 +1,40 @@
+// Every constant of verification, with its reason. Nothing else in this folder has a number of its own.
+
+export const RULES = {
+  /** Start of the error rate, as (1+bad)/(10+n): a newcomer is wrong one time in ten until it shows otherwise (BOINC). */
+  priorBad: 1,
+  priorRuns: 10,
+  /** No machine is ever taken for better than that: more evidence must not make one owner decide alone. */
+  leastErrorRate: 0.01,
+  /** Share of the weight that a result needs: two newcomers, 81/82 = 0.988, pass; one does not. */
+  accept: 0.98,
+  /** Verified results that make a provider proven. */
+  provenAt: 20,
+  /** Most executions of one job, and of them most errors. */
+  mostExecutions: 7,
+  mostErrors: 3,
+  /** Proven providers that all differ before a job counts as nondeterministic. */
+  nondeterministicAt: 3,
+  /** Distinct non-zero exits alike before the job is to blame. */
+  jobErrorAt: 2,
+  /** Evidence counts only from panels drawn of so many groups, of which the customer's filters left such a share. */
+  evidenceGroups: 5,
+  evidenceShare: 0.5,
+  /** Evidence loses half its worth in this time. */
+  halfLifeDays: 30,
+  /** Share of decided jobs that a canary follows; of newcomers' work; and that an audit follows. */
+  canary: 0.03,
+  canaryNewcomer: 0.1,
+  audit: 0.03,
+  auditUnverified: 0.1,
+  /** How far back the results of a caught provider are verified again. */
+  recallHours: 72,
+  /** The seed's public score. */
+  agreed: 5,
+  disagreed: -10,
+  /** A slower result than so many medians of those that agree is paid like that many. */
+  paidMedians: 1.5,
+  /** A hedge goes out when a run takes longer than this share of runs like it; with so many to know from. */
+  hedgePercentile: 0.95,
+  hedgeSamples: 20,
+} as const;
