@@ -18,6 +18,8 @@ const FAKE_QUEUES = numbers(process.env.BENCH_FAKE_QUEUES ?? "4,40,400");
 /** Without, only the first logins one at a time: a quarter of an hour less. */
 const CROWDS = process.env.BENCH_CROWDS !== "0";
 const MANY_CORES = 4_096;
+/** On each of the nodes that are only played. */
+const PODS_EACH = 100;
 
 function numbers(text: string): number[] {
   return text.split(",").filter(Boolean).map(Number);
@@ -62,9 +64,10 @@ export async function benchKubernetes(postgres: BenchPostgres, onEnd: (close: ()
     await small.close();
 
     const wide = await stand("kubernetes_wide", api.kubeconfig);
-    const fleet = await openFleet(wide, Math.max(1, Math.ceil(Math.max(0, ...FAKE_QUEUES) / 100)));
+    const fleet = await openFleet(wide, Math.max(1, Math.ceil(Math.max(0, ...FAKE_QUEUES) / PODS_EACH)));
     ends.push(() => fleet.close());
-    for (const nodeName of fleet.names) await wide.provider({ nodeName, gpus: 0, cpuCores: MANY_CORES });
+    // As many cores as there is to be on each, or the cheapest would get all.
+    for (const nodeName of fleet.names) await wide.provider({ nodeName, gpus: 0, cpuCores: PODS_EACH });
     await wide.start();
     for (const count of FAKE_QUEUES) rows.push(await queued(wide, api, "pods that are only said to run ²", count));
     parts.push(
