@@ -4,6 +4,7 @@ CREATE TABLE "batch_executions" (
 	"provider_id" text NOT NULL,
 	"number" integer NOT NULL,
 	"owner_group" text NOT NULL,
+	"proven" boolean NOT NULL,
 	"rate" bigint NOT NULL,
 	"status" text NOT NULL,
 	"cpu_cores" integer NOT NULL,
@@ -39,6 +40,7 @@ CREATE TABLE "batch_jobs" (
 	"image" text NOT NULL,
 	"command" jsonb NOT NULL,
 	"sealed_env" text NOT NULL,
+	"env_names" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"input_data" text NOT NULL,
 	"cpu_cores" integer NOT NULL,
 	"memory_gb" integer NOT NULL,
@@ -112,6 +114,7 @@ CREATE INDEX "batch_executions_job" ON "batch_executions" USING btree ("job_id")
 CREATE INDEX "batch_executions_live" ON "batch_executions" USING btree ("provider_id") WHERE status in ('scheduled','running');--> statement-breakpoint
 CREATE INDEX "batch_executions_provider" ON "batch_executions" USING btree ("provider_id","id");--> statement-breakpoint
 CREATE INDEX "batch_jobs_account" ON "batch_jobs" USING btree ("account","id");--> statement-breakpoint
+CREATE INDEX "batch_jobs_undecided" ON "batch_jobs" USING btree ("account") WHERE decided_at is null;--> statement-breakpoint
 CREATE INDEX "batch_jobs_due" ON "batch_jobs" USING btree ("next_look_at") WHERE next_look_at is not null;--> statement-breakpoint
 CREATE INDEX "batch_jobs_waiting" ON "batch_jobs" USING btree ("id") WHERE copies_wanted > 0;--> statement-breakpoint
 CREATE INDEX "batch_jobs_about" ON "batch_jobs" USING btree ("about") WHERE about is not null;--> statement-breakpoint

@@ -46,6 +46,8 @@ export const batchJobs = pgTable(
     image: text("image").notNull(),
     command: jsonb("command").$type<readonly string[]>().notNull(),
     sealedEnv: text("sealed_env").notNull(),
+    /** names of what is sealed: shown to its owner, and whether there are any decides about canaries */
+    envNames: jsonb("env_names").$type<readonly string[]>().notNull().default([]),
     inputData: text("input_data").notNull(),
     cpuCores: integer("cpu_cores").notNull(),
     memoryGb: integer("memory_gb").notNull(),
@@ -92,6 +94,7 @@ export const batchJobs = pgTable(
   },
   (t) => [
     index("batch_jobs_account").on(t.account, t.id),
+    index("batch_jobs_undecided").on(t.account).where(sql`decided_at is null`),
     index("batch_jobs_due").on(t.nextLookAt).where(sql`next_look_at is not null`),
     index("batch_jobs_waiting").on(t.id).where(sql`copies_wanted > 0`),
     index("batch_jobs_about").on(t.about).where(sql`about is not null`),
@@ -118,6 +121,8 @@ export const batchExecutions = pgTable(
     number: integer("number").notNull(),
     /** at most one execution of a job for each */
     ownerGroup: text("owner_group").notNull(),
+    /** whether its provider was proven when it was drawn */
+    proven: boolean("proven").notNull(),
     /** micro-USD per hour, frozen: what its provider asks */
     rate: micros("rate").notNull(),
     status: text("status").$type<BatchExecutionStatus>().notNull(),
