@@ -104,12 +104,25 @@ CREATE TABLE "provider_evidence" (
 	"quarantine_reason" text DEFAULT '' NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "external_workers" (
+	"provider_id" text PRIMARY KEY NOT NULL,
+	"owner" text NOT NULL,
+	"node_id" text NOT NULL,
+	"name" text NOT NULL,
+	"region" text NOT NULL,
+	"gpu_enabled" boolean NOT NULL,
+	"gpu_model" text NOT NULL,
+	CONSTRAINT "external_workers_node" UNIQUE("node_id","owner")
+);
+--> statement-breakpoint
 ALTER TABLE "reputation_events" ADD COLUMN "job_id" text;--> statement-breakpoint
 ALTER TABLE "batch_executions" ADD CONSTRAINT "batch_executions_job_id_batch_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."batch_jobs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "batch_executions" ADD CONSTRAINT "batch_executions_provider_id_providers_id_fk" FOREIGN KEY ("provider_id") REFERENCES "public"."providers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "batch_jobs" ADD CONSTRAINT "batch_jobs_account_accounts_address_fk" FOREIGN KEY ("account") REFERENCES "public"."accounts"("address") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "batch_results" ADD CONSTRAINT "batch_results_execution_id_batch_executions_id_fk" FOREIGN KEY ("execution_id") REFERENCES "public"."batch_executions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "provider_evidence" ADD CONSTRAINT "provider_evidence_provider_id_providers_id_fk" FOREIGN KEY ("provider_id") REFERENCES "public"."providers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "external_workers" ADD CONSTRAINT "external_workers_provider_id_providers_id_fk" FOREIGN KEY ("provider_id") REFERENCES "public"."providers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "external_workers" ADD CONSTRAINT "external_workers_owner_accounts_address_fk" FOREIGN KEY ("owner") REFERENCES "public"."accounts"("address") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "batch_executions_job" ON "batch_executions" USING btree ("job_id");--> statement-breakpoint
 CREATE INDEX "batch_executions_live" ON "batch_executions" USING btree ("provider_id") WHERE status in ('scheduled','running');--> statement-breakpoint
 CREATE INDEX "batch_executions_provider" ON "batch_executions" USING btree ("provider_id","id");--> statement-breakpoint
