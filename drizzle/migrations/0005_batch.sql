@@ -68,6 +68,8 @@ CREATE TABLE "batch_jobs" (
 	"copies_wanted" integer NOT NULL,
 	"waiting_since" timestamp (3) with time zone,
 	"tied" boolean DEFAULT false NOT NULL,
+	"passed_until" timestamp (3) with time zone,
+	"hedged" boolean DEFAULT false NOT NULL,
 	"pool_groups" integer,
 	"pool_groups_unfiltered" integer,
 	"next_look_at" timestamp (3) with time zone,
@@ -129,7 +131,7 @@ CREATE INDEX "batch_executions_provider" ON "batch_executions" USING btree ("pro
 CREATE INDEX "batch_jobs_account" ON "batch_jobs" USING btree ("account","id");--> statement-breakpoint
 CREATE INDEX "batch_jobs_undecided" ON "batch_jobs" USING btree ("account") WHERE decided_at is null;--> statement-breakpoint
 CREATE INDEX "batch_jobs_due" ON "batch_jobs" USING btree ("next_look_at") WHERE next_look_at is not null;--> statement-breakpoint
-CREATE INDEX "batch_jobs_waiting" ON "batch_jobs" USING btree ("id") WHERE copies_wanted > 0;--> statement-breakpoint
+CREATE INDEX "batch_jobs_waiting" ON "batch_jobs" USING btree ("account","id") WHERE copies_wanted > 0;--> statement-breakpoint
 CREATE INDEX "batch_jobs_about" ON "batch_jobs" USING btree ("about") WHERE about is not null;--> statement-breakpoint
 CREATE INDEX "batch_jobs_decided" ON "batch_jobs" USING btree ("decided_at") WHERE decided_at is not null;--> statement-breakpoint
 CREATE VIEW "public"."holdings" AS (

@@ -80,6 +80,10 @@ export const batchJobs = pgTable(
     waitingSince: instant("waiting_since"),
     /** whether the next ones must be the providers with the most evidence */
     tied: boolean("tied").notNull().default(false),
+    /** found no machine while others waited behind it: it is passed over until then */
+    passedUntil: instant("passed_until"),
+    /** whether it got a copy more than it needed because it ran long; once a job */
+    hedged: boolean("hedged").notNull().default(false),
     /** distinct owner groups that could have been drawn, and before the customer's filters, at the first draw */
     poolGroups: integer("pool_groups"),
     poolGroupsUnfiltered: integer("pool_groups_unfiltered"),
@@ -96,7 +100,7 @@ export const batchJobs = pgTable(
     index("batch_jobs_account").on(t.account, t.id),
     index("batch_jobs_undecided").on(t.account).where(sql`decided_at is null`),
     index("batch_jobs_due").on(t.nextLookAt).where(sql`next_look_at is not null`),
-    index("batch_jobs_waiting").on(t.id).where(sql`copies_wanted > 0`),
+    index("batch_jobs_waiting").on(t.account, t.id).where(sql`copies_wanted > 0`),
     index("batch_jobs_about").on(t.about).where(sql`about is not null`),
     index("batch_jobs_decided").on(t.decidedAt).where(sql`decided_at is not null`),
     check(
