@@ -38,42 +38,46 @@ const Argument = z.string().max(32_768).regex(NO_NUL, "must not contain NUL");
 const Command = z.array(Argument).max(1024);
 
 /** A job that runs to its end on several owners' machines. Memory in GB; `required_gpu` asks for one GPU of any model. */
-export const BatchBody = z.strictObject({
-  kind: z.literal("batch"),
-  name: text(255),
-  description: z.string().max(4096).regex(NO_NUL).default(""),
-  docker_image: Image,
-  command: Command.default([]),
-  environment: Env.default({}),
-  input_data: z
-    .string()
-    .max(256 * 1024)
-    .regex(NO_NUL, "must not contain NUL")
-    .default(""),
-  required_cpu: z.int().min(1).max(512).default(1),
-  required_memory: z.int().min(1).max(4096).default(1),
-  required_gpu: z.boolean().default(false),
-  gpu_count: z.int().min(0).max(64).optional(),
-  gpu_type: text(80).optional(),
-  redundancy: z.int().min(1).max(7).default(BATCH_DEFAULTS.redundancy),
-  consensus: z.int().min(1).max(5).default(BATCH_DEFAULTS.consensus),
-  assurance: z.enum(ASSURANCES).default(BATCH_DEFAULTS.assurance),
-  dispatch: z.enum(DISPATCHES).default(BATCH_DEFAULTS.dispatch),
-  comparator: Comparator.default({ kind: "exact" }),
-  files: z.array(OutputPath).max(64).default([]),
-  network: z.boolean().default(false),
-  timeout_seconds: z.int().min(1).max(MAX_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.timeoutSeconds),
-  queue_timeout: z.int().min(1).max(MAX_QUEUE_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.queueTimeoutSeconds),
-  /** dearest price of one execution an hour */
-  max_price: Micros.optional(),
-  /** the broker may run it again later to check machines; only without network and environment */
-  reusable: z.boolean().default(false),
-});
+export const BatchBody = z
+  .strictObject({
+    kind: z.literal("batch"),
+    name: text(255),
+    description: z.string().max(4096).regex(NO_NUL).default(""),
+    docker_image: Image,
+    command: Command.default([]),
+    environment: Env.default({}),
+    input_data: z
+      .string()
+      .max(256 * 1024)
+      .regex(NO_NUL, "must not contain NUL")
+      .default(""),
+    required_cpu: z.int().min(1).max(512).default(1),
+    required_memory: z.int().min(1).max(4096).default(1),
+    required_gpu: z.boolean().default(false),
+    gpu_count: z.int().min(0).max(64).optional(),
+    gpu_type: text(80).optional(),
+    redundancy: z.int().min(1).max(7).default(BATCH_DEFAULTS.redundancy),
+    consensus: z.int().min(1).max(5).default(BATCH_DEFAULTS.consensus),
+    assurance: z.enum(ASSURANCES).default(BATCH_DEFAULTS.assurance),
+    dispatch: z.enum(DISPATCHES).default(BATCH_DEFAULTS.dispatch),
+    comparator: Comparator.default({ kind: "exact" }),
+    files: z.array(OutputPath).max(64).default([]),
+    network: z.boolean().default(false),
+    timeout_seconds: z.int().min(1).max(MAX_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.timeoutSeconds),
+    queue_timeout: z.int().min(1).max(MAX_QUEUE_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.queueTimeoutSeconds),
+    /** dearest price of one execution an hour */
+    max_price: Micros.optional(),
+    /** the broker may run it again later to check machines; only without network and environment */
+    reusable: z.boolean().default(false),
+  })
+  .meta({ description: "A command that runs to its end on machines of several owners, whose results are compared." });
 export type BatchBody = z.infer<typeof BatchBody>;
 
 /** The seed's submit: no kind, and the only body whose unknown keys are ignored. A number below 1 counts as 1. */
 export const SeedSubmitBody = z
   .object({
+    /** absent: that is how it is known */
+    kind: z.undefined().optional().meta({ not: {} }),
     name: text(255),
     description: z.string().max(4096).regex(NO_NUL).nullish(),
     docker_image: Image,
@@ -88,6 +92,7 @@ export const SeedSubmitBody = z
     required_memory: z.int().max(4096).nullish(),
     required_gpu: z.boolean().nullish(),
   })
+  .meta({ description: "A batch job as DistributeAI submits it: without a kind. Keys that are not known are ignored." })
   .transform(
     (body): BatchBody =>
       BatchBody.parse({

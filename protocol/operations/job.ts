@@ -44,6 +44,7 @@ export const RentalBody = z
     ssh_public_key: z.string().min(1).max(16_384).optional(),
     env: Env.default({}),
   })
+  .meta({ description: "A machine for some hours, with a shell." })
   .refine((body) => body.gpu_count > 0 || !body.gpu_type, {
     path: ["gpu_type"],
     message: "a CPU-only rental has no gpu_type",
@@ -66,8 +67,21 @@ export const RentalBody = z
   });
 export type RentalBody = z.infer<typeof RentalBody>;
 
-/** A job of either kind; what has no kind but a `docker_image` is the seed's submit. */
-export const JobBody = z.union([RentalBody, BatchBody, SeedSubmitBody]);
+const KINDS = "is rental or batch";
+const OneOfKinds = z.discriminatedUnion("kind", [RentalBody, BatchBody, SeedSubmitBody], {
+  error: (issue) => (issue.code === "invalid_union" ? KINDS : undefined),
+});
+
+/**
+ * A job of either kind: `kind` says whose fields count, and a wrong one is named among those. What has no kind but a
+ * `docker_image` is the seed's submit; without either it is the kind that is missing.
+ */
+export const JobBody = z.preprocess((body: z.input<typeof OneOfKinds>, context) => {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  if (body.kind !== undefined || "docker_image" in body) return body;
+  context.addIssue({ code: "custom", path: ["kind"], message: KINDS });
+  return z.NEVER;
+}, OneOfKinds);
 export type JobBody = z.infer<typeof JobBody>;
 
 export const AnyJobView = z.discriminatedUnion("kind", [JobView, BatchJobView]);

@@ -30,7 +30,9 @@ export function described(schema: unknown): fc.Arbitrary<unknown> {
 }
 
 function object(schema: Json): fc.Arbitrary<unknown> {
-  const properties = Object.entries(isObject(schema.properties) ? schema.properties : {});
+  const properties = Object.entries(isObject(schema.properties) ? schema.properties : {}).filter(
+    ([, property]) => !isNever(property),
+  );
   if (properties.length === 0 && isObject(schema.propertyNames))
     return fc.dictionary(described(schema.propertyNames).map(String), described(schema.additionalProperties), {
       maxKeys: 3,
@@ -38,6 +40,11 @@ function object(schema: Json): fc.Arbitrary<unknown> {
   const required = Array.isArray(schema.required) ? schema.required.map(String) : [];
   const model = Object.fromEntries(properties.map(([name, property]) => [name, described(property)]));
   return fc.record(model, { requiredKeys: required });
+}
+
+/** What no value meets: such a property is absent. */
+function isNever(schema: unknown): boolean {
+  return isObject(schema) && isObject(schema.not) && Object.keys(schema.not).length === 0;
 }
 
 function text(schema: Json): fc.Arbitrary<string> {
