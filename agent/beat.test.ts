@@ -120,9 +120,11 @@ function fakeRuntime() {
     },
     stopAll: async () => {},
     log: async () => null,
+    result: async () => null,
     onNews: (listener) => {
       news = listener;
     },
+    onResult: () => {},
     close: () => {},
   };
   return { runtime, set, reports, spans };

@@ -12,7 +12,9 @@ export function openNodeRuntime(): Runtime {
     remove: async () => {},
     stopAll: async () => {},
     log: async () => null,
+    result: async () => null,
     onNews: () => {},
+    onResult: () => {},
     close: () => {},
   };
 }

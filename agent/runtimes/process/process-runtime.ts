@@ -244,9 +244,11 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       const text = last?.text.slice(from - last.offset) ?? "";
       return text === "" ? null : { offset: from, text };
     },
+    result: async () => null,
     onNews(listener) {
       news = listener;
     },
+    onResult: () => undefined,
     close() {
       clearInterval(timer);
       for (const { watcher } of executions.values()) watcher?.close();
