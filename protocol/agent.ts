@@ -1,7 +1,7 @@
 // What an agent and the broker say to each other: enrolment, and the heartbeat that is also the long poll.
 import { z } from "zod";
 import { END_CAUSES } from "../domain/execution/spec.ts";
-import { PROVIDER_STATUSES, RUNTIMES } from "../domain/provider/state.ts";
+import { isExternal, PROVIDER_STATUSES, RUNTIMES } from "../domain/provider/state.ts";
 import { text } from "./fields.ts";
 
 const executionId = z.string().regex(/^exec_[0-9a-z]{26}$/);
@@ -48,7 +48,7 @@ export const MachineReport = z.strictObject({
       "each GPU once",
     ),
   /** `kubernetes`: the machine is to join the broker's cluster. It stays what it was enrolled as. */
-  runtime: z.enum(RUNTIMES),
+  runtime: z.enum(RUNTIMES).refine((runtime) => !isExternal(runtime), "one that an agent of Berth runs"),
   /** False where the runtime has no sandbox: no execution is placed then but for logged-in accounts of a demo. */
   sandboxed: z.boolean(),
 });

@@ -3,7 +3,7 @@
 import type { ProviderId } from "../ids.ts";
 import { type Holding, quote } from "../money/quote.ts";
 import { fitsBefore } from "../provider/maintenance.ts";
-import { isNode, type Runtime } from "../provider/state.ts";
+import { isExternal, isNode, type Runtime } from "../provider/state.ts";
 
 /** One (provider, GPU model) with what is free on it, or a provider's CPU-only capacity (`gpuModel` null). */
 export interface Offer {
@@ -73,7 +73,7 @@ export const FILTERS = {
 export type FilterName = keyof typeof FILTERS;
 export const FILTER_NAMES = Object.keys(FILTERS).filter((name): name is FilterName => name in FILTERS);
 
-/** Whether an offer is of the kind the wish is about at all: GPUs, or cores only. */
+/** Whether an offer is of the kind the wish is about at all: GPUs, or cores only, of a machine that can be rented. */
 export function isOfKind(wish: PlacementWish, offer: Offer): boolean {
-  return (offer.gpuModel === null) === (wish.gpuCount === 0);
+  return !isExternal(offer.runtime) && (offer.gpuModel === null) === (wish.gpuCount === 0);
 }

@@ -1,7 +1,7 @@
 // The exact check under the lock: which GPUs, at which rate, or not at all.
 import type { GpuId, ProviderId } from "../ids.ts";
 import { fitsBefore } from "../provider/maintenance.ts";
-import type { Runtime } from "../provider/state.ts";
+import { isExternal, type Runtime } from "../provider/state.ts";
 import { isWithinLimit, type PlacementWish, rateOf } from "./filters.ts";
 
 /** A provider as it stands under its lock. Free cores, memory and disk are total minus live executions. */
@@ -50,6 +50,7 @@ export function place(wish: PlacementWish, provider: ProviderRoom, gpuModel: str
     .slice(0, wish.gpuCount);
   const fits =
     provider.available &&
+    !isExternal(provider.runtime) &&
     (provider.sandboxed || !wish.needsSandbox) &&
     fitsBefore(provider.busyFrom, wish.until) &&
     isWithinLimit(wish, provider.runtime) &&

@@ -18,6 +18,11 @@ export type AppealDecision = (typeof APPEAL_DECISIONS)[number];
 export const RUNTIMES = ["process", "docker", "kubernetes", "external"] as const;
 export type Runtime = (typeof RUNTIMES)[number];
 
+/** A third-party worker: it takes batch jobs alone, nobody rents it, and no agent of Berth looks after it. */
+export function isExternal(runtime: Runtime): boolean {
+  return runtime === "external";
+}
+
 /** A node of our cluster: the Node object decides about its presence, not the agent's beats. */
 export function isNode(runtime: Runtime): boolean {
   return runtime === "kubernetes";

@@ -8,7 +8,8 @@ import type { Db } from "../deps.ts";
 
 export type OfferRow = typeof offers.$inferSelect;
 
-const APPROVED = eq(offers.admission, "approved");
+/** What the market shows: third-party workers are not for rent. */
+const APPROVED = and(eq(offers.admission, "approved"), ne(offers.runtime, "external"));
 
 export function toMarketOffer(row: OfferRow): MarketOffer {
   const { admission, presence, drain, gpuModel, available: _, ...same } = row;
