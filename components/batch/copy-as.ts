@@ -1,0 +1,19 @@
+// The same job for a shell: as curl, and for the command line of Berth.
+import { shellWord } from "../job/ssh-access.ts";
+
+/** @param body what POST /jobs takes, as it was read from job.yaml */
+export function asCurl(origin: string, body: unknown): string {
+  return [
+    `curl -sS ${shellWord(`${origin}/api/v1/jobs`)}`,
+    `-H "authorization: Bearer $TOKEN"`,
+    `-H 'content-type: application/json'`,
+    `-d ${shellWord(JSON.stringify(body))}`,
+  ].join(" \\\n  ");
+}
+
+/** Writes job.yaml beside the reader and submits it. The end mark is one that the text does not hold. */
+export function asCli(yaml: string): string {
+  let mark = "JOB";
+  while (yaml.split("\n").includes(mark)) mark += "_";
+  return `cat > job.yaml <<'${mark}'\n${yaml.endsWith("\n") ? yaml : `${yaml}\n`}${mark}\nberth submit job.yaml\n`;
+}

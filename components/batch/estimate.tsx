@@ -1,0 +1,61 @@
+// What the job would cost at most, who could run it now, and what to know before it is sent.
+import type { BatchEstimateView } from "../../protocol/batch.ts";
+import { Panel } from "../shell/page.tsx";
+import { Money } from "../ui/money.tsx";
+import { Notice } from "../ui/notice.tsx";
+
+interface BatchEstimateProps {
+  readonly estimate: BatchEstimateView | null;
+  /** a newer one is being counted */
+  readonly stale: boolean;
+}
+
+export function BatchEstimate({ estimate, stale }: BatchEstimateProps) {
+  return (
+    <Panel title="Estimate" note={stale ? "counting…" : undefined}>
+      <div aria-live="polite" aria-busy={stale}>
+        {estimate ? (
+          <Figures estimate={estimate} />
+        ) : (
+          <p className="text-cell text-ink-3">The price is here once the job can be read.</p>
+        )}
+      </div>
+    </Panel>
+  );
+}
+
+function Figures({ estimate }: { readonly estimate: BatchEstimateView }) {
+  return (
+    <>
+      <dl className="facts">
+        <dt>Owners whose machines fit</dt>
+        <dd className="num">{estimate.owners}</dd>
+        <dt>Of them free now</dt>
+        <dd className="num">{estimate.owners_free}</dd>
+        <dt>Needed to decide</dt>
+        <dd className="num">{estimate.quorum}</dd>
+        <dt>One run, at most, per hour</dt>
+        <dd>
+          <Money usd={estimate.price_per_hour} />
+        </dd>
+        <dt className="sum">Held first</dt>
+        <dd className="sum">
+          <Money usd={estimate.hold} />
+        </dd>
+      </dl>
+      {estimate.notices.length > 0 && (
+        <div className="mt-3">
+          <Notice tone="wait">
+            {estimate.notices.map((sentence) => (
+              <p key={sentence}>{sentence}</p>
+            ))}
+          </Notice>
+        </div>
+      )}
+      <p className="mt-3 border-line border-t pt-3 text-ink-3 text-small">
+        Held: price × timeout × redundancy. Paid is the time that runs took, by the begun second; the rest goes back
+        with the verdict. Runs that disagree, fail or time out cost nothing.
+      </p>
+    </>
+  );
+}
