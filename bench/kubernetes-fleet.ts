@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { CoordinationV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
 import { z } from "zod";
+import { SSH_PORT } from "../domain/execution/entry-script.ts";
 import type { Stand } from "../scripts/faults/testing/stand.ts";
 import { MERGE } from "../server/adapters/cluster/kubernetes/api.ts";
-import { SSH_PORT } from "../server/adapters/cluster/kubernetes/pods/entry.ts";
 
 const RENEW_EVERY_MS = 8_000;
 const LEASES = "kube-node-lease";

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ENTRY_SCRIPT } from "../../../../../domain/execution/entry-script.ts";
 import type { Observed } from "../../../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId } from "../../../../../domain/ids.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
 import { type SshClient, sshClient } from "../../../../testing/ssh.ts";
 import { newHostKey } from "../../../system/host-key.ts";
-import { ENTRY_SCRIPT } from "./entry.ts";
 import { envSecret, namespace, type PodSpec, pod, service, sshSecret } from "./manifests.ts";
 import { namespaceOf, podName } from "./names.ts";
 import { PodObject, podState } from "./read.ts";

@@ -8,10 +8,16 @@ import type {
   V1Secret,
   V1Service,
 } from "@kubernetes/client-node";
+import {
+  ARGUMENT_FILE,
+  ENTRY_SCRIPT,
+  ENV_DIR,
+  SSH_DIR,
+  SSH_PORT,
+} from "../../../../../domain/execution/entry-script.ts";
 import type { ExecutionSpec } from "../../../../../domain/execution/spec.ts";
 import { DEFAULT_REGISTRY } from "../../../../../domain/job/image.ts";
 import { TAINT } from "../../../../../domain/node/marks.ts";
-import { ARGUMENT_FILE, ENTRY_SCRIPT, ENV_DIR, SSH_DIR, SSH_PORT } from "./entry.ts";
 import { CONTAINER, keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
 
 export interface PodSpec extends ExecutionSpec {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { UNFIT_IMAGE } from "./entry.ts";
+import { UNFIT_IMAGE } from "../../../../../domain/execution/entry-script.ts";
 import { PodObject, podState } from "./read.ts";
 
 const NOW = new Date("2026-06-01T12:00:00.000Z");

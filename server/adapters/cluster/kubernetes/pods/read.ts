@@ -1,8 +1,8 @@
 // What a pod says about an execution: one of four states, and for an end its cause in words people can act on.
 import { ApiException } from "@kubernetes/client-node";
 import { z } from "zod";
+import { UNFIT_IMAGE } from "../../../../../domain/execution/entry-script.ts";
 import type { EndCause, Observed } from "../../../../../domain/execution/spec.ts";
-import { UNFIT_IMAGE } from "./entry.ts";
 import type { Wait } from "./waits.ts";
 
 const texts = z.record(z.string(), z.string()).nullish();

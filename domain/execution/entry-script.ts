@@ -1,13 +1,14 @@
-// What runs first in a workspace: it makes an sshd of whatever image it is, or says what the image lacks.
+// What runs first in a workspace, in a pod as in a container: it makes an sshd of whatever image it is, or says what the
+// image lacks.
 
 /** Exit code of an image that cannot be a workspace; its termination message says why. */
 export const UNFIT_IMAGE = 64;
 
 export const SSH_DIR = "/run/berth/ssh";
 export const ENV_DIR = "/run/berth/env";
-/** Files of the SSH Secret, one an argument, whose names sort as the arguments stand. */
+/** Files of the SSH folder, one an argument, whose names sort as the arguments stand. */
 export const ARGUMENT_FILE = "command.";
-/** Inside the pod: a port below 1024 would need one right more. */
+/** Inside: a port below 1024 would need one right more. */
 export const SSH_PORT = 2222;
 
 /**
