@@ -1,7 +1,8 @@
 // GPUs as their machine reports them.
-import { and, asc, count, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, count, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { ExecutionId, GpuId, JobId, ProviderId } from "../../domain/ids.ts";
 import { isNode, RUNTIMES } from "../../domain/provider/state.ts";
+import { batchExecutions, batchJobs } from "../../drizzle/schema/batch.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
 import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -48,14 +49,22 @@ export async function upsertGpus(tx: Tx, rows: readonly NewGpu[]): Promise<void>
 
 /** How many GPUs an account holds on nodes of the cluster; exact where the account is locked. */
 export async function gpusOnNodes(db: Db | Tx, account: string): Promise<number> {
-  const [row] = await db
+  const nodes = inArray(providers.runtime, RUNTIMES.filter(isNode));
+  const [rented] = await db
     .select({ held: count() })
     .from(gpus)
     .innerJoin(executions, eq(executions.id, gpus.executionId))
     .innerJoin(jobs, eq(jobs.id, executions.jobId))
     .innerJoin(providers, eq(providers.id, gpus.providerId))
-    .where(and(eq(jobs.account, account), inArray(providers.runtime, RUNTIMES.filter(isNode))));
-  return row?.held ?? 0;
+    .where(and(eq(jobs.account, account), nodes));
+  const [batch] = await db
+    .select({ held: count() })
+    .from(gpus)
+    .innerJoin(batchExecutions, eq(batchExecutions.id, gpus.executionId))
+    .innerJoin(batchJobs, eq(batchJobs.id, batchExecutions.jobId))
+    .innerJoin(providers, eq(providers.id, gpus.providerId))
+    .where(and(eq(batchJobs.account, account), isNull(batchJobs.decidedAt), nodes));
+  return (rented?.held ?? 0) + (batch?.held ?? 0);
 }
 
 export async function markGpusAbsent(tx: Tx, ids: readonly GpuId[]): Promise<void> {
@@ -70,9 +79,8 @@ export async function markGpusAbsent(tx: Tx, ids: readonly GpuId[]): Promise<voi
 export async function jobsOfHolders(tx: Tx, holders: readonly GpuRow[]): Promise<ReadonlyMap<ExecutionId, JobId>> {
   const ids = holders.flatMap(({ executionId }) => (executionId === null ? [] : [executionId]));
   if (ids.length === 0) return new Map();
-  const rows = await tx
-    .select({ id: executions.id, jobId: executions.jobId })
-    .from(executions)
-    .where(inArray(executions.id, ids));
+  const held = (of: typeof executions | typeof batchExecutions) =>
+    tx.select({ id: of.id, jobId: of.jobId }).from(of).where(inArray(of.id, ids));
+  const rows = [...(await held(executions)), ...(await held(batchExecutions))];
   return new Map(rows.map(({ id, jobId }) => [id, jobId]));
 }

@@ -6,7 +6,6 @@ import { events } from "../../drizzle/schema/event.ts";
 import { providerNodes, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
 import { desiredTopic } from "./desired.ts";
-import { HOLDING_STATUSES } from "./providers.ts";
 
 export type NodeRow = typeof providerNodes.$inferSelect;
 export type NodeSet = Partial<Omit<NodeRow, "providerId" | "nodeName" | "nextReconcileAt" | "reconcileAttempts">>;
@@ -47,8 +46,7 @@ function loaded(db: Db | Tx, where: SQL | undefined) {
       gpus: sql<number>`(select count(*)::int from gpus g where g.provider_id = ${providers.id} and g.present)`,
       gpuModel: sql<string | null>`(select g.model from gpus g where g.provider_id = ${providers.id} and g.present
         group by g.model order by count(*) desc, g.model limit 1)`,
-      activeJobs: sql<number>`(select count(*)::int from executions e where e.provider_id = ${providers.id}
-        and e.status in (${HOLDING_STATUSES}))`,
+      activeJobs: sql<number>`(select count(*)::int from holdings h where h.provider_id = ${providers.id})`,
     })
     .from(providerNodes)
     .innerJoin(providers, eq(providers.id, providerNodes.providerId))

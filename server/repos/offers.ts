@@ -4,10 +4,10 @@ import type { ProviderId } from "../../domain/ids.ts";
 import { coresBilled } from "../../domain/money/quote.ts";
 import { FILTER_NAMES, type FilterName, type Offer, type PlacementWish } from "../../domain/placement/filters.ts";
 import type { Removed } from "../../domain/placement/rank.ts";
-import { isNode, RUNTIMES } from "../../domain/provider/state.ts";
+import { isExternal, isNode, RUNTIMES } from "../../domain/provider/state.ts";
 import { offers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
-import { HOLDING_STATUSES } from "./providers.ts";
+import { textArray } from "./arrays.ts";
 
 /** More are never tried in one rental. */
 const MOST_CANDIDATES = 200;
@@ -18,7 +18,8 @@ const COLUMNS = sql.raw(`provider_id, gpu_model, provider_name, vram_mb, total_g
 
 /**
  * The offers as they should be: one a model, of GPUs that are there or held, and one of cores only.
- * Free GPUs are present and unheld, and no more than the cluster offers where the machine is its node; free cores, memory and disk are total minus live executions.
+ * Free GPUs are present and unheld, and no more than the cluster offers where the machine is its node; free cores, memory
+ * and disk are total minus what live executions of either kind hold.
  */
 function computed(ofProviders: SQL) {
   return sql`
@@ -30,8 +31,8 @@ function computed(ofProviders: SQL) {
       p.drain, windows.busy_from, p.offline_since, g.declared, p.sandboxed, p.runtime, p.price_per_gpu_hour, p.price_per_cpu_hour
     from providers p
     cross join lateral (
-      select coalesce(sum(e.cpu_cores), 0) as cores, coalesce(sum(e.memory_gb), 0) as memory, coalesce(sum(e.disk_gb), 0) as disk
-      from executions e where e.provider_id = p.id and e.status in (${HOLDING_STATUSES})) used
+      select coalesce(sum(h.cpu_cores), 0) as cores, coalesce(sum(h.memory_gb), 0) as memory, coalesce(sum(h.disk_gb), 0) as disk
+      from holdings h where h.provider_id = p.id) used
     cross join lateral (
       select min(starts_at) as busy_from from maintenance_windows w
       where w.provider_id = p.id and w.closed_at is null) windows
@@ -55,12 +56,19 @@ function computed(ofProviders: SQL) {
  * its executions hold, after the change. The provider is locked, so that two such changes see each other.
  * @returns how many rows were not right
  */
-export async function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<number> {
-  await tx.execute(sql`select 1 from providers where id = ${providerId} for no key update`);
+export function recomputeOffers(tx: Tx, providerId: ProviderId): Promise<number> {
+  return recomputeManyOffers(tx, [providerId]);
+}
+
+/** The same for many providers in one statement; they are locked in the order of their ids. */
+export async function recomputeManyOffers(tx: Tx, providerIds: readonly ProviderId[]): Promise<number> {
+  if (providerIds.length === 0) return 0;
+  const ids = textArray(providerIds);
+  await tx.execute(sql`select 1 from providers where id = any(${ids}) order by id for no key update`);
   const changed = await tx.execute(sql`
-    with right_now as (${computed(sql`p.id = ${providerId}`)}),
+    with right_now as (${computed(sql`p.id = any(${ids})`)}),
     gone as (
-      delete from offers o where o.provider_id = ${providerId}
+      delete from offers o where o.provider_id = any(${ids})
         and not exists (select 1 from right_now r where r.gpu_model = o.gpu_model) returning 1),
     written as (
       insert into offers as o (${COLUMNS}) select ${COLUMNS} from right_now
@@ -142,9 +150,10 @@ function conditions(wish: PlacementWish): Record<FilterName, SQL | undefined> {
   };
 }
 
-/** `isOfKind`: GPUs, or cores only. */
-function ofKind(wish: PlacementWish): SQL {
-  return wish.gpuCount === 0 ? eq(offers.gpuModel, "") : ne(offers.gpuModel, "");
+/** `isOfKind`: GPUs, or cores only, of a machine that can be rented. */
+function ofKind(wish: PlacementWish): SQL | undefined {
+  const kind = wish.gpuCount === 0 ? eq(offers.gpuModel, "") : ne(offers.gpuModel, "");
+  return and(notInArray(offers.runtime, RUNTIMES.filter(isExternal)), kind);
 }
 
 /** What fits a wish, in the order of `rank`. Unlocked: an order to try, not a promise. */

@@ -36,7 +36,7 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
   const [used] = await tx.execute<{ cores: number; memory: number; disk: number }>(sql`
     select coalesce(sum(cpu_cores), 0)::int as cores, coalesce(sum(memory_gb), 0)::int as memory,
       coalesce(sum(disk_gb), 0)::int as disk
-    from executions where provider_id = ${id} and status in (${HOLDING_STATUSES})`);
+    from holdings where provider_id = ${id}`);
   const [window] = await tx.execute<{ busy_from: string | null; allocatable: number | null }>(sql`
     select min(starts_at) as busy_from, (select allocatable_gpus from provider_nodes where provider_id = ${id}) as allocatable
     from maintenance_windows where provider_id = ${id} and closed_at is null`);

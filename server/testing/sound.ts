@@ -26,7 +26,10 @@ export async function expectSound(db: Db): Promise<string[]> {
   await check(
     "what is held is held for jobs that have no end",
     sql`select a.address from accounts a left join lateral (
-        select coalesce(sum(held_cash + held_promotion), 0) as held from holds where account = a.address) h on true
+        select coalesce(sum(held_cash + held_promotion), 0) as held from (
+          select account, held_cash, held_promotion from holds
+          union all select account, held_cash, held_promotion from batch_jobs) both_kinds
+        where account = a.address) h on true
       where a.held_cash + a.held_promotion <> h.held`,
   );
   await check(
@@ -35,20 +38,48 @@ export async function expectSound(db: Db): Promise<string[]> {
   );
   await check(
     "GPUs are held by live executions of their provider only",
-    sql`select g.id from gpus g left join executions e on e.id = g.execution_id
-      where g.execution_id is not null and (e.id is null or e.provider_id <> g.provider_id
-        or e.status not in ('scheduled','starting','running','unreachable','stopping'))`,
+    sql`select g.id from gpus g left join holdings h on h.execution_id = g.execution_id
+      where g.execution_id is not null and h.provider_id is distinct from g.provider_id`,
   );
   await check(
     "a live execution holds what its job asked for",
     sql`select e.id from executions e join jobs j on j.id = e.job_id
       where e.status in ('scheduled','starting','running','unreachable','stopping')
+        and (select count(*) from gpus g where g.execution_id = e.id) <> j.gpu_count
+      union all
+      select e.id from batch_executions e join batch_jobs j on j.id = e.job_id
+      where e.status in ('scheduled','running')
         and (select count(*) from gpus g where g.execution_id = e.id) <> j.gpu_count`,
+  );
+  await check(
+    "no machine gives more than it has",
+    sql`select p.id from providers p join holdings h on h.provider_id = p.id group by p.id
+      having sum(h.cpu_cores) > p.cpu_cores or sum(h.memory_gb) > p.memory_gb or sum(h.disk_gb) > p.disk_gb`,
+  );
+  await check(
+    "what was taken for a batch job is what its executions cost the customer",
+    sql`select j.id from batch_jobs j where j.taken_cash + j.taken_promotion <> (
+      select coalesce(sum(paid), 0) from batch_executions e where e.job_id = j.id and e.paid_by = 'customer')`,
+  );
+  await check(
+    "a decided batch job holds no money, wants nothing and has nothing that lives",
+    sql`select j.id from batch_jobs j where j.decided_at is not null and (j.held_cash + j.held_promotion <> 0
+      or j.copies_wanted <> 0 or j.next_look_at is not null or j.verdict is null
+      or exists (select 1 from batch_executions e where e.job_id = j.id and e.status in ('scheduled','running')))`,
+  );
+  await check(
+    "an open batch job waits for something",
+    sql`select j.id from batch_jobs j where j.decided_at is null and (j.next_look_at is null or (j.copies_wanted = 0
+      and not exists (select 1 from batch_executions e where e.job_id = j.id and e.status in ('scheduled','running'))))`,
   );
   await check(
     "offers say what is free",
     sql`select o.provider_id from offers o where o.gpu_model <> '' and o.free_gpus <>
-      (select count(*) from gpus g where g.provider_id = o.provider_id and g.model = o.gpu_model and g.execution_id is null and g.present)`,
+      (select count(*) from gpus g where g.provider_id = o.provider_id and g.model = o.gpu_model and g.execution_id is null and g.present)
+      union all
+      select o.provider_id from offers o join providers p on p.id = o.provider_id
+      where o.free_cpu_cores <> greatest(0, p.cpu_cores - (
+        select coalesce(sum(h.cpu_cores), 0) from holdings h where h.provider_id = p.id))`,
   );
   await check(
     "a live execution is looked at again",
