@@ -25,10 +25,13 @@ interface Posting {
   readonly at: Date;
 }
 
-async function post(tx: Tx, ids: Ids, posting: Posting, lines: readonly Entry[]): Promise<void> {
+/** Books a posting with its entries; both are sent before either is answered, in this order. */
+export async function post(tx: Tx, ids: Ids, posting: Posting, lines: readonly Entry[]): Promise<void> {
   const id = ids.next("post");
-  await tx.insert(postings).values({ id, ...posting });
-  await tx.insert(entries).values(lines.map((line) => ({ postingId: id, ...line })));
+  await Promise.all([
+    tx.insert(postings).values({ id, ...posting }),
+    tx.insert(entries).values(lines.map((line) => ({ postingId: id, ...line }))),
+  ]);
 }
 
 /** Locks the account's balances until the transaction ends. @returns what it may spend. */
@@ -42,7 +45,8 @@ export async function lockBalance(tx: Tx, account: string): Promise<Purse> {
   return row;
 }
 
-async function shift(tx: Tx, account: string, available: Purse, held: Purse): Promise<void> {
+/** Changes an account's balances, which must be locked, by these amounts. */
+export async function shift(tx: Tx, account: string, available: Purse, held: Purse): Promise<void> {
   await tx
     .update(accounts)
     .set({
@@ -54,7 +58,7 @@ async function shift(tx: Tx, account: string, available: Purse, held: Purse): Pr
     .where(eq(accounts.address, account));
 }
 
-const negative = (purse: Purse): Purse => ({ cash: -purse.cash, promotion: -purse.promotion });
+export const negative = (purse: Purse): Purse => ({ cash: -purse.cash, promotion: -purse.promotion });
 
 /** Grants promotion money; the caller sees to it that it happens once. */
 export async function grantPromotion(tx: Tx, ids: Ids, account: string, amount: bigint, at: Date): Promise<void> {

@@ -1,23 +1,39 @@
 // One batch job of an account, and its panel; a stranger's is not found.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { JobId } from "../../../domain/ids.ts";
+import { isId, type JobId } from "../../../domain/ids.ts";
 import type { BatchExecutionsView, BatchJobView } from "../../../protocol/batch.ts";
 import type { Deps } from "../../deps.ts";
+import { type BatchRow, executionsOf, findBatchRow, queuePositions } from "../../repos/batch-jobs.ts";
+import { isWaiting, toBatchView, toExecutionView } from "./batch-view.ts";
+
+type ReadDeps = Pick<Deps, "db" | "clock">;
 
 /** @returns null where the account has no such batch job */
-export async function findBatch(
-  _deps: Pick<Deps, "db" | "clock">,
-  _owner: Principal,
-  _id: JobId,
-): Promise<BatchJobView | null> {
-  return null;
+export async function findBatch(deps: ReadDeps, owner: Principal, id: JobId): Promise<BatchJobView | null> {
+  const row = await findBatchRow(deps.db, owner.account, id);
+  if (!row) return null;
+  const [view] = await toBatchViews(deps, owner.account, [row]);
+  return view ?? null;
+}
+
+/** The queue is asked only where one of them waits. */
+export async function toBatchViews(
+  { db, clock }: ReadDeps,
+  account: string,
+  rows: readonly BatchRow[],
+): Promise<BatchJobView[]> {
+  const now = clock.now();
+  const waiting = rows.flatMap(({ job }) => (isWaiting(job) ? [job.id] : []));
+  const before = await queuePositions(db, account, waiting);
+  return rows.map((row) => toBatchView(row, before.get(row.job.id) ?? null, now));
 }
 
 /** Of a job that is not theirs: an empty list, as the seed answers. Results and digests are hidden until the verdict. */
 export async function listExecutions(
-  _deps: Pick<Deps, "db" | "clock">,
-  _owner: Principal,
-  _id: string,
+  { db }: Pick<Deps, "db">,
+  owner: Principal,
+  id: string,
 ): Promise<BatchExecutionsView> {
-  throw new Error("UNBUILT");
+  const rows = isId("job", id) ? await executionsOf(db, owner.account, id) : [];
+  return { job_id: id, executions: rows.map(toExecutionView), count: rows.length, next_cursor: null };
 }

@@ -21,6 +21,9 @@ import { holdGpus, lockProvider } from "../../repos/providers.ts";
 
 export type RentDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "secrets" | "ssh" | "settings">;
 
+/** Keys of POST /jobs, whatever the kind: one key is one job. */
+export const CREATE_JOB = "rent-gpu";
+
 /** What a twin is told as well: it is stored with the idempotency key. */
 export interface Rented {
   readonly jobId: JobId;
@@ -64,7 +67,7 @@ export async function rentGpu(deps: RentDeps, renter: Principal, wish: RentWish,
   const placing = placementWish(wish, renter, now, await nodeGpusLeft(db, deps.settings, renter.account));
   // Before any lock: they take milliseconds that nobody should wait for.
   const [hostKey, doorKey] = [deps.ssh.newHostKey(), deps.ssh.newHostKey()];
-  const attempt = { account: renter.account, operation: "rent-gpu", key: twin.key, request: twin.request };
+  const attempt = { account: renter.account, operation: CREATE_JOB, key: twin.key, request: twin.request };
   for (const offer of await candidateOffers(db, placing)) {
     const rented = await once(db, attempt, now, (tx) =>
       tryOffer(deps, tx, { renter, wish, placing, hostKey, doorKey, now }, offer),

@@ -1,0 +1,133 @@
+// Batch jobs as their owners see them. The broker's own checks are nobody's to see: nothing here returns one.
+import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import type { JobId } from "../../domain/ids.ts";
+import type { BatchStatus } from "../../domain/job/batch.ts";
+import { batchExecutions, batchJobs, batchResults } from "../../drizzle/schema/batch.ts";
+import { jobs } from "../../drizzle/schema/job.ts";
+import { providers } from "../../drizzle/schema/provider.ts";
+import type { Db, Tx } from "../deps.ts";
+
+export type NewBatchJob = typeof batchJobs.$inferInsert;
+
+export async function insertBatchJob(tx: Tx, job: NewBatchJob): Promise<void> {
+  await tx.insert(batchJobs).values(job);
+}
+
+/** How many jobs of an account are not decided, counted up to a bound. */
+export async function countUndecided(db: Db, account: string, most: number): Promise<number> {
+  const [row] = await db.execute<{ open: number }>(sql`
+    select count(*)::int as open from (
+      select 1 from ${batchJobs} where account = ${account} and decided_at is null limit ${most}) counted`);
+  return row?.open ?? 0;
+}
+
+/** Longer results are shown with the job itself, not in a list of many. */
+const MOST_LISTED_BYTES = 4096;
+
+/** One row a job: what `toBatchView` needs. */
+function select(db: Db | Tx, { listed }: { readonly listed: boolean }) {
+  const short = sql`octet_length(${batchResults.stdout}) <= ${MOST_LISTED_BYTES}`;
+  return db
+    .select({
+      job: batchJobs,
+      result: sql<string | null>`case when ${listed ? short : sql`true`} then ${batchResults.stdout} end`,
+      executions: sql<number>`(select count(*)::int from batch_executions e where e.job_id = ${batchJobs.id})`,
+    })
+    .from(batchJobs)
+    .leftJoin(batchResults, eq(batchResults.executionId, batchJobs.resultExecutionId));
+}
+export type BatchRow = Awaited<ReturnType<typeof select>>[number];
+
+const ownedBy = (account: string) => and(eq(batchJobs.account, account), eq(batchJobs.purpose, "customer"));
+
+export async function findBatchRow(db: Db | Tx, account: string, id: JobId): Promise<BatchRow | null> {
+  const [row] = await select(db, { listed: false }).where(and(ownedBy(account), eq(batchJobs.id, id)));
+  return row ?? null;
+}
+
+/** An account's batch jobs, newest first, before an id; results that are long are left out. */
+export function listBatchRows(
+  db: Db | Tx,
+  account: string,
+  page: { status: BatchStatus | null; beforeId: JobId | null; limit: number },
+): Promise<BatchRow[]> {
+  return select(db, { listed: true })
+    .where(
+      and(
+        ownedBy(account),
+        page.status ? eq(batchJobs.status, page.status) : undefined,
+        page.beforeId ? lt(batchJobs.id, page.beforeId) : undefined,
+      ),
+    )
+    .orderBy(desc(batchJobs.id))
+    .limit(page.limit);
+}
+
+/**
+ * How many jobs are served before each of these, as accounts take turns: of its own account those before it, of every
+ * other one as many at most. Those that want no machine now are absent.
+ */
+export async function queuePositions(db: Db | Tx, account: string, ids: readonly JobId[]): Promise<Map<JobId, number>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.execute<{ id: JobId; before: number }>(sql`
+    with waiting as (select account, count(*) as jobs from batch_jobs where copies_wanted > 0 group by account),
+    own as (
+      select id, row_number() over (order by id) - 1 as turn from batch_jobs
+      where copies_wanted > 0 and account = ${account})
+    select id, (turn + coalesce((select sum(least(jobs, turn)) from waiting where account <> ${account}), 0))::int as before
+    from own where ${inArray(sql`id`, [...ids])}`);
+  return new Map(rows.map(({ id, before }) => [id, before]));
+}
+
+/** The panel of a job, in the order in which it was given out; what was delivered only where the job is decided. */
+export function executionsOf(db: Db, account: string, id: JobId) {
+  const decided = sql`${batchJobs.decidedAt} is not null`;
+  return db
+    .select({
+      execution: batchExecutions,
+      provider: { name: providers.name, region: providers.region, reputation: providers.reputation },
+      revealed: sql<boolean>`${decided}`,
+      stdout: sql<string | null>`case when ${decided} then ${batchResults.stdout} end`,
+      stderr: sql<string | null>`case when ${decided} then ${batchResults.stderr} end`,
+      files: sql<{ path: string; bytes: number }[]>`case when ${decided} then coalesce((
+        select jsonb_agg(jsonb_build_object('path', f->>'path', 'bytes', octet_length(decode(f->>'content', 'base64'))))
+        from jsonb_array_elements(${batchResults.files}) f), '[]') else '[]'::jsonb end`,
+    })
+    .from(batchExecutions)
+    .innerJoin(batchJobs, eq(batchJobs.id, batchExecutions.jobId))
+    .innerJoin(providers, eq(providers.id, batchExecutions.providerId))
+    .leftJoin(batchResults, eq(batchResults.executionId, batchExecutions.id))
+    .where(and(ownedBy(account), eq(batchJobs.id, id)))
+    .orderBy(batchExecutions.number);
+}
+export type PanelRow = Awaited<ReturnType<typeof executionsOf>>[number];
+
+/**
+ * What a decided job wrote to stderr: where its result was accepted; else where it was given out first and wrote anything.
+ * @returns null where the account has no such batch job; `stderr` is null before the verdict
+ */
+export async function findBatchLog(
+  db: Db,
+  account: string,
+  id: JobId,
+): Promise<{ readonly stderr: string | null } | null> {
+  const [row] = await db
+    .select({
+      stderr: sql<string | null>`case when ${batchJobs.decidedAt} is not null then coalesce((
+        select r.stderr from batch_results r join batch_executions e on e.id = r.execution_id
+        where e.job_id = ${batchJobs.id}
+          and (e.id = ${batchJobs.resultExecutionId} or (${batchJobs.resultExecutionId} is null and r.stderr <> ''))
+        order by e.number limit 1), '') end`,
+    })
+    .from(batchJobs)
+    .where(and(ownedBy(account), eq(batchJobs.id, id)));
+  return row ?? null;
+}
+
+/** Whether the account has a job of either kind with this id. */
+export async function ownsJob(db: Db, account: string, id: JobId): Promise<boolean> {
+  const [row] = await db.execute<{ owns: boolean }>(sql`
+    select exists (select 1 from ${jobs} where id = ${id} and account = ${account})
+      or exists (select 1 from ${batchJobs} where id = ${id} and account = ${account} and purpose = 'customer') as owns`);
+  return row?.owns === true;
+}
