@@ -2,8 +2,8 @@
 import type { Principal } from "../../domain/account/principal.ts";
 import type { JobId } from "../../domain/ids.ts";
 import type { Deps } from "../deps.ts";
+import { getAnyJob } from "../usecases/job/any-job.ts";
 import { followLogs, type LogNews } from "../usecases/job/follow-logs.ts";
-import { getJob } from "../usecases/job/get-job.ts";
 import { eventStream } from "./event-stream.ts";
 
 interface Watch {
@@ -33,7 +33,7 @@ async function* messages(
     if (one.kind === "reset") yield message("reset", { truncated: one.truncated });
     else if (one.kind === "text") yield message("logs", { text: one.text }, one.place);
     else {
-      const { status, reason } = await getJob(deps, principal, jobId);
+      const { status, reason } = await getAnyJob(deps, principal, jobId);
       yield message("end", { status, reason });
     }
   }

@@ -9,6 +9,7 @@ import { isLive } from "../../../domain/execution/state.ts";
 import { type ExecutionId, isId, type JobId } from "../../../domain/ids.ts";
 import { tailOf } from "../../../domain/job/log-tail.ts";
 import { isNode } from "../../../domain/provider/state.ts";
+import { findBatchLog } from "../../repos/batch-jobs.ts";
 import { findJob, type JobRow } from "../../repos/jobs.ts";
 import { logsTopic } from "../../repos/logs.ts";
 import { type Bell, hangBell } from "../bell.ts";
@@ -40,6 +41,8 @@ const RETRY_MS = 5_000;
 const LATE_MS = 4_000;
 /** Whatever ended longer ago than this has said all. */
 const RECENT_MS = 60_000;
+/** Where whoever read the log of a batch job is: at its end. */
+const BATCH_PLACE = "all";
 /** As much of what was sent tells whether what is kept ends with it. */
 const LAST_WORDS = 1_024;
 
@@ -50,8 +53,37 @@ export async function followLogs(
   id: JobId,
   asked: FollowAsked,
 ): Promise<AsyncIterable<LogNews>> {
-  if (!(await findJob(deps.db, owner.account, id))) throw noSuchJob();
-  return follow(deps, owner, id, asked);
+  if (await findJob(deps.db, owner.account, id)) return follow(deps, owner, id, asked);
+  if (await findBatchLog(deps.db, owner.account, id)) return followBatch(deps, owner, id, asked);
+  throw noSuchJob();
+}
+
+/** A batch job says nothing before its verdict, and all at once with it. */
+async function* followBatch(
+  deps: LogDeps,
+  { account }: Principal,
+  id: JobId,
+  asked: FollowAsked,
+): AsyncGenerator<LogNews> {
+  const { tailLines, after, signal } = asked;
+  const bell = hangBell(deps.wakes, id);
+  try {
+    while (!signal.aborted) {
+      const { stderr } = (await findBatchLog(deps.db, account, id)) ?? { stderr: null };
+      if (stderr === null) {
+        await bell.heard(LOOK_AGAIN_MS, signal);
+        continue;
+      }
+      if (after !== BATCH_PLACE) {
+        const { text, cut } = tailOf(stderr, tailLines ?? USUAL_LINES, MOST_BYTES);
+        yield { kind: "reset", truncated: cut };
+        if (text) yield { kind: "text", text, place: BATCH_PLACE };
+      }
+      return yield { kind: "end" };
+    }
+  } finally {
+    bell.stop();
+  }
 }
 
 /** One execution after the other: a job that is placed again goes on with its next. */

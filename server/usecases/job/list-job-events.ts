@@ -1,11 +1,11 @@
-// What happened to a job, oldest first.
+// What happened to a job of either kind, oldest first.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import type { EventView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { ownsJob } from "../../repos/batch-jobs.ts";
 import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
 import { eventsAfter } from "../../repos/events.ts";
-import { findJob } from "../../repos/jobs.ts";
 import { noSuchJob } from "./get-job.ts";
 
 const DEFAULT_LIMIT = 100;
@@ -17,7 +17,7 @@ export async function listJobEvents(
   id: JobId,
   query: { afterId?: number | undefined; limit?: number | undefined; cursor?: string | undefined },
 ): Promise<{ events: EventView[]; count: number; next_cursor: string | null }> {
-  if (!(await findJob(db, owner.account, id))) throw noSuchJob();
+  if (!(await ownsJob(db, owner.account, id))) throw noSuchJob();
   const limit = query.limit ?? DEFAULT_LIMIT;
   const rows = await eventsAfter(db, id, query.afterId ?? openNumberCursor(query.cursor) ?? 0, limit + 1);
   const shown = rows.slice(0, limit);

@@ -1,39 +1,62 @@
-// An account's jobs, newest first, a page at a time.
+// An account's jobs of both kinds in one list, newest first, a page at a time.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { JobId } from "../../../domain/ids.ts";
-import type { BatchStatus } from "../../../domain/job/batch.ts";
+import { BATCH_STATUSES, type BatchStatus } from "../../../domain/job/batch.ts";
 import { RENTAL_STATUSES, type RentalStatus } from "../../../domain/job/status.ts";
-import type { AnyJobsView } from "../../../protocol/operations/job.ts";
+import type { AnyJobsView, AnyJobView } from "../../../protocol/operations/job.ts";
 import type { Deps } from "../../deps.ts";
+import { listBatchRows } from "../../repos/batch-jobs.ts";
 import { openCursor, sealCursor } from "../../repos/cursor.ts";
 import { listJobRows } from "../../repos/jobs.ts";
+import { toBatchViews } from "../batch/get-batch.ts";
 import { toJobView } from "./job-view.ts";
 
 const DEFAULT_LIMIT = 20;
 
-export async function listJobs(
-  { db, clock }: Pick<Deps, "db" | "clock">,
-  owner: Principal,
-  query: {
-    kind?: "rental" | "batch" | undefined;
-    status?: RentalStatus | BatchStatus | undefined;
-    limit?: number | undefined;
-    cursor?: string | undefined;
-  },
-): Promise<AnyJobsView> {
-  const now = clock.now();
+type ReadDeps = Pick<Deps, "db" | "clock">;
+
+interface ListQuery {
+  readonly kind?: "rental" | "batch" | undefined;
+  /** of either kind: only jobs that know this status are listed */
+  readonly status?: RentalStatus | BatchStatus | undefined;
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+interface PageOf {
+  readonly status: ListQuery["status"];
+  readonly beforeId: JobId | null;
+  readonly limit: number;
+}
+
+export async function listJobs(deps: ReadDeps, owner: Principal, query: ListQuery): Promise<AnyJobsView> {
   const limit = query.limit ?? DEFAULT_LIMIT;
   const beforeId = openCursor(query.cursor, (text): text is JobId => text.startsWith("job_"));
-  const rows = await listJobRows(db, owner.account, {
-    status: RENTAL_STATUSES.find((one) => one === query.status) ?? null,
-    beforeId,
-    limit: limit + 1,
-  });
-  const shown = rows.slice(0, limit);
+  // One more of each than is shown: whichever are the newest, it tells whether there are more.
+  const page = { status: query.status, beforeId, limit: limit + 1 };
+  const [rentals, batches] = await Promise.all([
+    query.kind === "batch" ? [] : rentalsOf(deps, owner, page),
+    query.kind === "rental" ? [] : batchesOf(deps, owner, page),
+  ]);
+  const found = [...rentals, ...batches].sort((a, b) => (a.id < b.id ? 1 : -1));
+  const shown = found.slice(0, limit);
   const last = shown.at(-1);
   return {
-    jobs: shown.map((row) => toJobView(row, now)),
+    jobs: shown,
     count: shown.length,
-    next_cursor: rows.length > limit && last ? sealCursor(last.job.id) : null,
+    next_cursor: found.length > limit && last ? sealCursor(last.id) : null,
   };
+}
+
+async function rentalsOf({ db, clock }: ReadDeps, { account }: Principal, page: PageOf): Promise<AnyJobView[]> {
+  const status = RENTAL_STATUSES.find((one) => one === page.status) ?? null;
+  if (page.status !== undefined && status === null) return [];
+  const now = clock.now();
+  return (await listJobRows(db, account, { ...page, status })).map((row) => toJobView(row, now));
+}
+
+async function batchesOf(deps: ReadDeps, { account }: Principal, page: PageOf): Promise<AnyJobView[]> {
+  const status = BATCH_STATUSES.find((one) => one === page.status) ?? null;
+  if (page.status !== undefined && status === null) return [];
+  return toBatchViews(deps, account, await listBatchRows(deps.db, account, { ...page, status }));
 }

@@ -1,4 +1,4 @@
-// What a job wrote: from inside while it runs on a node, else from what is kept.
+// What a job wrote: from inside while it runs on a node, else from what is kept. Of a batch job: its stderr, once decided.
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
 import type { ExecutionStatus } from "../../../domain/execution/state.ts";
@@ -7,6 +7,7 @@ import { tailOf } from "../../../domain/job/log-tail.ts";
 import { isNode } from "../../../domain/provider/state.ts";
 import type { LogsView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
+import { findBatchLog } from "../../repos/batch-jobs.ts";
 import { findJob, type JobRow } from "../../repos/jobs.ts";
 import { noSuchJob } from "./get-job.ts";
 import { earlierLogs, type KeptLog, keptTail } from "./kept-log.ts";
@@ -31,9 +32,14 @@ export const MOST_BYTES = 1024 * 1024;
  * @throws AppError `not-found` for another account's too, `unavailable` where it cannot be read now and nothing is kept
  */
 export async function readLogs(deps: LogDeps, owner: Principal, id: JobId, asked: LogsAsked): Promise<LogsView> {
-  const row = await findJob(deps.db, owner.account, id);
-  if (!row) throw noSuchJob();
   const lines = asked.tailLines ?? USUAL_LINES;
+  const row = await findJob(deps.db, owner.account, id);
+  if (!row) {
+    const batch = await findBatchLog(deps.db, owner.account, id);
+    if (!batch) throw noSuchJob();
+    const { text, cut } = tailOf(batch.stderr ?? "", lines, MOST_BYTES);
+    return { logs: text, truncated: cut };
+  }
   const [earlier, newest] = await Promise.all([
     earlierLogs(deps.db, row),
     isReadInside(row) ? insideOrKept(deps, row, lines, asked.signal) : keptTail(deps.db, row.execution.id, lines),
