@@ -1,5 +1,6 @@
 // Who is paid for a batch job, how much, and by whom.
 import type { ExecutionId } from "../ids.ts";
+import { RULES } from "../verification/constants.ts";
 
 export interface Run {
   readonly id: ExecutionId;
@@ -19,20 +20,48 @@ export interface Payment {
   readonly by: "customer" | "verification";
 }
 
-/** Hold of a batch job: rate × timeout × redundancy, micro-USD. */
-export function batchHold(_rate: bigint, _timeoutSeconds: number, _redundancy: number): bigint {
-  throw new Error("UNBUILT");
+/**
+ * Hold of a batch job: rate × timeout × redundancy, micro-USD. Rounded down, as payments are, so that what `redundancy`
+ * executions may cost within the timeout never exceeds it.
+ */
+export function batchHold(rate: bigint, timeoutSeconds: number, redundancy: number): bigint {
+  return (rate * BigInt(timeoutSeconds) * BigInt(redundancy)) / 3600n;
 }
 
 /**
  * Pays by DESIGN §11: agreeing runs, at most 1.5 × the median time of those that agree; cancelled ones up to the cancel;
  * all that ran where the job was to blame. Each begun second counts. Executions beyond `redundancy`, by the number they
- * were given out with, are paid by `verification`, and so is what would exceed the hold.
+ * were given out with, are paid by `verification`, and so is a payment that does not fit into what is left of the hold.
  * @param held micro-USD that the customer set aside
+ * @returns by number; no payment of 0
  */
 export function payBatch(
-  _runs: readonly Run[],
-  _job: { readonly redundancy: number; readonly held: bigint },
+  runs: readonly Run[],
+  job: { readonly redundancy: number; readonly held: bigint },
 ): readonly Payment[] {
-  throw new Error("UNBUILT");
+  const mostMs = median(runs.flatMap(({ role, runMs }) => (role === "agreed" && runMs !== null ? [runMs] : [])));
+  let left = job.held;
+  const payments: Payment[] = [];
+  for (const { id, number, rate, runMs, role } of [...runs].sort((a, b) => a.number - b.number)) {
+    if (runMs === null || role === "disagreed" || role === "unpaid") continue;
+    const paidMs = role === "agreed" ? Math.min(runMs, mostMs * RULES.paidMedians) : runMs;
+    const amount = (rate * BigInt(begunSeconds(paidMs))) / 3600n;
+    if (amount <= 0n) continue;
+    const by = number <= job.redundancy && amount <= left ? "customer" : "verification";
+    if (by === "customer") left -= amount;
+    payments.push({ id, amount, by });
+  }
+  return payments;
+}
+
+/** What ran less than a millisecond has begun its first second all the same. */
+function begunSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}
+
+/** The middle one, or the mean of the two in the middle; 0 of none. */
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low = 0, high = low] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  return (low + high) / 2;
 }

@@ -27,6 +27,13 @@ export const RULES = {
   canaryNewcomer: 0.1,
   audit: 0.03,
   auditUnverified: 0.1,
+  /**
+   * A provider is caught once its verified results could come from a machine of `leastErrorRate` with no more chance than
+   * that: by votes alone, of which at least so many are against it, or where an answer was known beforehand.
+   */
+  caughtChance: 0.001,
+  caughtLeastBad: 3,
+  caughtChanceKnown: 0.1,
   /** How far back the results of a caught provider are verified again. */
   recallHours: 72,
   /** The seed's public score. */
@@ -37,4 +44,9 @@ export const RULES = {
   /** A hedge goes out when a run takes longer than this share of runs like it; with so many to know from. */
   hedgePercentile: 0.95,
   hedgeSamples: 20,
+  /** Weights are products of fractions: shares closer than that, relatively, are the same share. */
+  sameShare: 1e-9,
+  /** JSON nested deeper, or with exponents of more digits, is not read: no two readers of it would agree. */
+  deepestJson: 200,
+  exponentDigits: 6,
 } as const;

@@ -2,7 +2,9 @@
 import type { BatchEnd } from "../execution/batch-state.ts";
 import type { ExecutionId } from "../ids.ts";
 import type { Dispatch } from "../job/batch.ts";
-import type { Evidence } from "./evidence.ts";
+import { RULES } from "./constants.ts";
+import { type Evidence, isProven, weightOf } from "./evidence.ts";
+import { type Answer, type Class, classesOf, shareOf } from "./tally.ts";
 
 /** What one execution came to. */
 export type Outcome =
@@ -42,38 +44,247 @@ export type Decision =
   | { readonly kind: "wait"; readonly copies: number; readonly tied: boolean; readonly sentence: string }
   | {
       readonly kind: "accepted" | "unverified";
-      /** of the representative */
+      /** of the representative; what agrees with it is what was accepted */
       readonly digest: string;
-      /** whose output is shown: among those that agree the one with the least id */
+      /** whose output is shown: among those with this digest the one with the least id */
       readonly representative: ExecutionId;
       readonly credibility: number;
       readonly groups: number;
+      /** results that were in; what an unverified one agrees with is paid, and is evidence of nothing */
       readonly votes: Votes;
       readonly sentence: string;
     }
   | { readonly kind: "job-error"; readonly exitCode: number; readonly sentence: string }
   | { readonly kind: "nondeterministic" | "unresolved" | "failed"; readonly sentence: string };
 
-/** Decides, or says how many more copies it takes. Final: more members never change a decision that was made. */
-export function decide(_panel: Panel): Decision {
-  throw new Error("UNBUILT");
+/**
+ * Decides, or says how many more copies it takes. Final: more members never change a decision that was made. A function of
+ * the set of members: neither their order nor a member told twice changes anything, and an owner group has one vote, whatever
+ * it delivers.
+ *
+ * A non-zero exit code is an answer like a result, and competes with results by the same rule: k distinct owners, at least
+ * two, and 0.98 of the weight. So an honest job that fails alike everywhere is soon told so, and two newcomers who claim that
+ * it fails cannot fail what proven owners completed.
+ */
+export function decide(panel: Panel): Decision {
+  const quorum = Math.max(1, panel.quorum);
+  const tally = tallyOf(panel);
+  const { classes, members, voters } = tally;
+  const [lead] = classes;
+  if (lead && isAccepted(lead, classes, quorum)) {
+    const share = shareOf(lead, classes);
+    if (lead.answer.kind === "exit") {
+      const sentence = `${lead.groups} of ${voters} distinct owners ended with exit code ${lead.answer.exitCode}`;
+      return {
+        kind: "job-error",
+        exitCode: lead.answer.exitCode,
+        sentence: `${sentence}; credibility ${percent(share)}.`,
+      };
+    }
+    if (quorum > 1) {
+      const sentence = `${lead.groups} of ${voters} distinct owners agree; credibility ${percent(share)}.`;
+      return accept("accepted", lead, lead.answer.digest, share, members, panel.agrees, sentence);
+    }
+  }
+  const result = quorum === 1 ? classes.find(({ answer }) => answer.kind === "result") : undefined;
+  if (result?.answer.kind === "result") {
+    const share = shareOf(result, classes);
+    const word = result.groups === 1 ? "the word of 1 owner" : `the word of ${result.groups} owners`;
+    const sentence = `Accepted unverified, as asked, on ${word}; credibility ${percent(share)}.`;
+    return accept("unverified", result, result.answer.digest, share, members, panel.agrees, sentence);
+  }
+  if (tally.provenResults >= RULES.nondeterministicAt && classes.every(({ groups }) => groups === 1)) {
+    const sentence = `${tally.provenResults} proven providers all gave different results, so the job itself is not deterministic.`;
+    return { kind: "nondeterministic", sentence };
+  }
+  return goOn(panel, quorum, tally);
 }
 
-/** What a result that came after the verdict says of who delivered it; null where the verdict says nothing of results. */
-export function lateVote(
-  _decision: Decision,
-  _digest: string,
-  _agrees: Panel["agrees"],
-): "agreed" | "disagreed" | null {
-  throw new Error("UNBUILT");
+/** No decision yet: how many more copies, or that it ends without one. */
+function goOn({ dispatch, redundancy }: Panel, quorum: number, tally: Tally): Decision {
+  const { classes, members, live, errors } = tally;
+  const agreeing = Math.max(0, ...classes.map(({ groups }) => groups));
+  const mayStillDecide = canDecide(tally, quorum);
+  const so = `${agreeing} of ${quorum} distinct owners ${agreeing === 1 ? "agrees" : "agree"}`;
+  if (!mayStillDecide && errors >= RULES.mostErrors) {
+    return { kind: "failed", sentence: `${errors} machines could not run it, and ${so}: too many errors to go on.` };
+  }
+  if (!mayStillDecide && members.length >= RULES.mostExecutions) {
+    return { kind: "unresolved", sentence: `After ${members.length} executions ${so} beyond doubt.` };
+  }
+  const missing = mayStillDecide ? 0 : Math.max(1, quorum - agreeing - live.length);
+  const atOnce = dispatch === "eager" ? Math.max(redundancy, quorum) - members.length : 0;
+  const bound = errors >= RULES.mostErrors ? 0 : RULES.mostExecutions - members.length;
+  const copies = Math.max(0, Math.min(bound, Math.max(missing, atOnce)));
+  const [first, second] = classes;
+  const tied = !!first && !!second && first.weight - second.weight <= RULES.sameShare * first.weight;
+  return { kind: "wait", copies, tied, sentence: `${so} so far; ${live.length} running, ${copies} more wanted.` };
+}
+
+interface Tally {
+  /** those that count: each id once, none of them void; by id */
+  readonly members: readonly PanelMember[];
+  /** greatest weight first */
+  readonly classes: readonly Class[];
+  /** one for each group that has not voted yet */
+  readonly live: readonly PanelMember[];
+  readonly voters: number;
+  /** distinct owners with a result whose providers are proven */
+  readonly provenResults: number;
+  /** distinct owners whose execution ended without an answer, or with an exit code that nobody else had */
+  readonly errors: number;
+}
+
+function tallyOf({ members: all, agrees }: Panel): Tally {
+  const members = membersOf(all);
+  const voted = new Map<string, { readonly member: PanelMember; readonly answer: Answer }>();
+  for (const member of members) {
+    const answer = answerOf(member.outcome);
+    if (answer && !voted.has(member.group)) voted.set(member.group, { member, answer });
+  }
+  const votes = [...voted].map(([group, { member, answer }]) => {
+    return { group, weight: weightOf(member.evidence), answer };
+  });
+  const classes = classesOf(votes, agrees);
+  const silent = members.filter(({ group }) => !voted.has(group));
+  const one = (kind: Outcome["kind"]) =>
+    new Map(silent.filter(({ outcome }) => outcome.kind === kind).map((member) => [member.group, member]));
+  const loneExits = classes.filter(({ answer, groups }) => answer.kind === "exit" && groups === 1).length;
+  const proven = [...voted.values()].filter(
+    ({ member, answer }) => answer.kind === "result" && isProven(member.evidence),
+  );
+  return {
+    ...{ members, classes, live: [...one("live").values()], voters: votes.length },
+    ...{ provenResults: proven.length, errors: one("error").size + loneExits },
+  };
+}
+
+/** Each id once, sorted; of two tales of one execution that which is further on. What never began does not count. */
+function membersOf(all: readonly PanelMember[]): readonly PanelMember[] {
+  const rank = ({ outcome }: PanelMember) => `${["result", "error", "void", "live"].indexOf(outcome.kind)}`;
+  const tale = (member: PanelMember) => `${rank(member)} ${JSON.stringify([member.outcome, member.group])}`;
+  const known = new Map<ExecutionId, PanelMember>();
+  for (const member of all) {
+    const other = known.get(member.id);
+    if (!other || tale(member) < tale(other)) known.set(member.id, member);
+  }
+  return [...known.values()].filter(({ outcome }) => counts(outcome)).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function counts(outcome: Outcome): boolean {
+  if (outcome.kind === "error") return outcome.end !== "cannot-run" && outcome.end !== "cancelled";
+  return outcome.kind !== "void";
+}
+
+function answerOf(outcome: Outcome): Answer | null {
+  if (outcome.kind === "result") return { kind: "result", digest: outcome.digest };
+  const { exitCode = null } = outcome.kind === "error" && outcome.end === "exit-code" ? outcome : {};
+  return exitCode ? { kind: "exit", exitCode } : null;
+}
+
+function isAccepted(chosen: Class, classes: readonly Class[], quorum: number): boolean {
+  const owners = chosen.answer.kind === "exit" ? Math.max(RULES.jobErrorAt, quorum) : quorum;
+  return chosen.groups >= owners && shareOf(chosen, classes) >= RULES.accept;
+}
+
+/** Whether those that live could bring the decision, if all of them agreed with one another. */
+function canDecide({ classes, live }: Tally, quorum: number): boolean {
+  if (live.length === 0) return false;
+  if (quorum === 1) return true;
+  const weight = live.reduce((product, { evidence }) => product * Math.max(1, weightOf(evidence)), 1);
+  const joined = classes.map((chosen) => ({
+    others: classes.filter((other) => other !== chosen),
+    chosen: { ...chosen, groups: chosen.groups + live.length, weight: chosen.weight * weight },
+  }));
+  const apart = { others: classes, chosen: { answer: RESULT, groups: live.length, weight } };
+  return [...joined, apart].some(({ chosen, others }) => isAccepted(chosen, [chosen, ...others], quorum));
+}
+
+const RESULT: Answer = { kind: "result", digest: "" };
+
+function accept(
+  kind: "accepted" | "unverified",
+  { groups }: Class,
+  digest: string,
+  credibility: number,
+  members: readonly PanelMember[],
+  agrees: Panel["agrees"],
+  sentence: string,
+): Decision {
+  const agreed: ExecutionId[] = [];
+  const disagreed: ExecutionId[] = [];
+  let representative: ExecutionId | undefined;
+  for (const { id, outcome } of members) {
+    if (outcome.kind !== "result") continue;
+    if (outcome.digest === digest) representative ??= id;
+    const alike = outcome.digest === digest || agrees(digest, outcome.digest);
+    if (alike) agreed.push(id);
+    else if (kind === "accepted") disagreed.push(id);
+  }
+  if (!representative) throw new Error("an accepted digest is one that was delivered");
+  return { kind, digest, representative, credibility, groups, votes: { agreed, disagreed }, sentence };
+}
+
+/** Never "100 %": that is what nobody knows. */
+function percent(share: number): string {
+  return share > 0.9994 ? "over 99.9 %" : `${(share * 100).toFixed(1)} %`;
+}
+
+/**
+ * What a result that came after the verdict says of who delivered it; null where the verdict says nothing of results, and where
+ * it is one machine's word against another's: an unverified result proves nobody wrong.
+ */
+export function lateVote(decision: Decision, digest: string, agrees: Panel["agrees"]): "agreed" | "disagreed" | null {
+  if (decision.kind !== "accepted" && decision.kind !== "unverified") return null;
+  if (decision.digest === digest || agrees(decision.digest, digest)) return "agreed";
+  return decision.kind === "accepted" ? "disagreed" : null;
 }
 
 /** Whose fault an end is, seen alone. */
-export function faultOf(_end: BatchEnd): Fault {
-  throw new Error("UNBUILT");
+export function faultOf(end: BatchEnd): Fault {
+  return FAULTS[end];
 }
 
+/**
+ * Whose fault an execution's end is once its job is decided. What others managed was not the job's fault; what two owners
+ * could not do alike is not theirs: two timeouts may be the job's or not, so they punish nobody.
+ */
+export function faultIn(panel: Panel, decision: Decision, { outcome }: PanelMember): Fault {
+  if (outcome.kind !== "error") return "nobody";
+  const { end, exitCode } = outcome;
+  const isJobs = decision.kind === "job-error" && end === "exit-code" && exitCode === decision.exitCode;
+  if (isJobs) return "job";
+  const managed = decision.kind === "accepted" || decision.kind === "unverified" || decision.kind === "job-error";
+  const mayBeJobs = MAY_BE_JOBS.includes(end);
+  if (managed) return mayBeJobs ? "provider" : faultOf(end);
+  const alike = membersOf(panel.members).filter(
+    ({ outcome: other }) => other.kind === "error" && other.end === end && other.exitCode === exitCode,
+  );
+  if (new Set(alike.map(({ group }) => group)).size < RULES.jobErrorAt) return faultOf(end);
+  if (end === "timed-out") return "nobody";
+  return mayBeJobs ? "job" : faultOf(end);
+}
+
+const FAULTS = {
+  ...{ "exit-code": "nobody", "out-of-memory": "nobody", "out-of-disk": "nobody", "too-large": "nobody" },
+  ...{ "not-text": "nobody", "missing-file": "nobody", "image-not-found": "nobody", "image-denied": "nobody" },
+  ...{ "cannot-run": "nobody", cancelled: "nobody", "wrong-hash": "provider", "timed-out": "infrastructure" },
+  ...{ "start-failed": "infrastructure", infrastructure: "infrastructure", "provider-silent": "infrastructure" },
+} as const satisfies Record<BatchEnd, Fault>;
+
+/** Ends that a job brings about as well as a machine: alone, nobody can tell. */
+const MAY_BE_JOBS: readonly BatchEnd[] = [
+  ...(["exit-code", "out-of-memory", "out-of-disk", "too-large"] as const),
+  ...(["not-text", "missing-file", "image-not-found", "image-denied"] as const),
+];
+
 /** Whether votes of this panel count as evidence, and change the score: drawn wide enough, of enough owners. */
-export function countsAsEvidence(_pool: { readonly groups: number; readonly unfiltered: number }): boolean {
-  throw new Error("UNBUILT");
+export function countsAsEvidence({
+  groups,
+  unfiltered,
+}: {
+  readonly groups: number;
+  readonly unfiltered: number;
+}): boolean {
+  return groups >= RULES.evidenceGroups && groups >= unfiltered * RULES.evidenceShare;
 }
