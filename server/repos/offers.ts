@@ -90,7 +90,14 @@ export async function mostFree(db: Db, { gpuModel, gpuCount }: { gpuModel: strin
   const [most] = await db
     .select({ memoryGb: max(offers.freeMemoryGb), storageGb: max(offers.freeDiskGb) })
     .from(offers)
-    .where(and(eq(offers.gpuModel, gpuModel ?? ""), gte(offers.freeGpus, gpuCount), eq(offers.available, true)));
+    .where(
+      and(
+        eq(offers.gpuModel, gpuModel ?? ""),
+        ne(offers.runtime, "external"),
+        gte(offers.freeGpus, gpuCount),
+        eq(offers.available, true),
+      ),
+    );
   return { memoryGb: most?.memoryGb ?? 0, storageGb: most?.storageGb ?? 0 };
 }
 
@@ -213,7 +220,7 @@ export async function marketTotals(db: Db, gpuModel: string | null) {
     lowest_model: string | null;
     lowest: string | null;
   }>(sql`
-    with admitted as (select * from offers where admission = 'approved'),
+    with admitted as (select * from offers where admission = 'approved' and runtime <> 'external'),
     cheapest as (
       select gpu_model, price_per_gpu_hour from admitted
       where available and free_gpus > 0 and gpu_model <> '' and (${gpuModel}::text is null or gpu_model = ${gpuModel})
