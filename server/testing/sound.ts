@@ -33,6 +33,14 @@ export async function expectSound(db: Db): Promise<string[]> {
       where a.held_cash + a.held_promotion <> h.held`,
   );
   await check(
+    "what is held for a job is what the ledger holds for it",
+    sql`select h.job_id from (
+        select job_id, held_cash + held_promotion as held from holds
+        union all select id, held_cash + held_promotion from batch_jobs) h
+      where h.held <> (select coalesce(sum(e.amount), 0) from entries e join postings p on p.id = e.posting_id
+        where p.job_id = h.job_id and e.book = 'held')`,
+  );
+  await check(
     "no settled job holds money",
     sql`select j.id from jobs j join holds h on h.job_id = j.id where j.settled_at is not null and h.held_cash + h.held_promotion <> 0`,
   );
@@ -66,6 +74,14 @@ export async function expectSound(db: Db): Promise<string[]> {
     sql`select j.id from batch_jobs j where j.decided_at is not null and (j.held_cash + j.held_promotion <> 0
       or j.copies_wanted <> 0 or j.next_look_at is not null or j.verdict is null
       or exists (select 1 from batch_executions e where e.job_id = j.id and e.status in ('scheduled','running')))`,
+  );
+  await check(
+    "a batch job's status, verdict, result and queue say the same",
+    sql`select j.id from batch_jobs j where (j.decided_at is not null) <> (j.status in ('completed','failed','cancelled'))
+      or (j.decided_at is not null) <> (j.verdict is not null)
+      or (j.copies_wanted > 0) <> (j.waiting_since is not null)
+      or (j.result_execution_id is not null and j.status <> 'completed')
+      or (j.purpose <> 'customer' and j.held_cash + j.held_promotion + j.taken_cash + j.taken_promotion <> 0)`,
   );
   await check(
     "an open batch job waits for something",
