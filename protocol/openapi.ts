@@ -95,6 +95,7 @@ const IDEMPOTENCY_KEY = {
 /** What must be shown: nothing for public operations, where a token is welcome still. */
 function securityOf(access: Access): Json[] {
   if (access === "public") return [{}, { token: [] }];
+  if (access === "node") return [{ token: ["providers"] }];
   return access === "agent" ? [{ agent: [] }] : [{ token: [access] }];
 }
 

@@ -1,8 +1,11 @@
 // One operation of the wire: what the dispatcher serves, OpenAPI describes and the typed client calls.
 import { z } from "zod";
 
-/** Who may call: anyone, an enrolling machine, a signed agent, or an account with this scope. `wallet` needs a wallet session. */
-export const ACCESS = ["public", "agent", "read", "jobs", "providers", "wallet"] as const;
+/**
+ * Who may call: anyone, an enrolling machine, a signed agent, or an account with this scope. `wallet` needs a wallet session.
+ * `node`: third-party workers, with the scope `providers` or in a demo with nothing.
+ */
+export const ACCESS = ["public", "agent", "node", "read", "jobs", "providers", "wallet"] as const;
 export type Access = (typeof ACCESS)[number];
 
 export interface OperationShape {

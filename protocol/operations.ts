@@ -1,6 +1,7 @@
 // The whole wire, by name. The dispatcher, OpenAPI, the typed client and the generated tests read this one list.
 import { accountOperations } from "./operations/account.ts";
 import { jobOperations } from "./operations/job.ts";
+import { nodeOperations } from "./operations/node.ts";
 import { operatorOperations } from "./operations/operator.ts";
 import { ownProviderOperations } from "./operations/own-provider.ts";
 import { providerOperations } from "./operations/provider.ts";
@@ -14,6 +15,7 @@ export const operations = {
   ...operatorOperations,
   ...savedSearchOperations,
   ...jobOperations,
+  ...nodeOperations,
   ...systemOperations,
 };
 export type Operations = typeof operations;

@@ -1,5 +1,6 @@
 // Whether the broker is alive and ready, at the root.
 import { z } from "zod";
+import { Time } from "../fields.ts";
 import { operation } from "../operation.ts";
 
 export const systemOperations = {
@@ -10,6 +11,7 @@ export const systemOperations = {
     access: "public",
     response: z.strictObject({
       status: z.enum(["ok", "degraded"]),
+      time: Time,
       version: z.string(),
       uptimeSeconds: z.int(),
       activeDeployments: z.int(),

@@ -11,6 +11,8 @@ export type Who<A extends Access> = A extends "public" ? Principal | null : A ex
 export interface Call<N extends OperationName> {
   readonly deps: Deps;
   readonly principal: Who<Operations[N]["access"]>;
+  /** where the call comes from; null where the socket is not known */
+  readonly address: string | null;
   /** the bearer token that was used */
   readonly token: string | null;
   readonly params: z.output<Operations[N]["params"]>;

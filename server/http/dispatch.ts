@@ -61,12 +61,17 @@ export interface Dispatcher {
   trusts(peer: string | null): boolean;
 }
 
-const ROOT_PATHS = ["/health", "/ready", "/metrics", "/openapi.json"];
+const ROOT_PATHS = ["/health", "/ready", "/metrics", "/stats", "/openapi.json"];
 
 /** Whether a path is the wire's; everything else is a page's. */
 export function isWirePath(path: string): boolean {
-  if (ROOT_PATHS.includes(path)) return true;
+  if (ROOT_PATHS.includes(withoutSlash(path))) return true;
   return path === "/api/v1" || path.startsWith("/api/v1/");
+}
+
+/** The seed's clients may be given an address that ends with one. */
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 /** Files of a build: cheap, and a page asks for many at once. */
@@ -176,16 +181,31 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     const path = pathOfTarget(request.target);
     if (!path.startsWith("/")) throw new AppError("bad-request", "The path must start with a slash.");
     if (path === "/metrics" || path === "/openapi.json") return document(path, request, caller, seen);
-    const route = findRoute(path);
-    const name = route?.methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (name === undefined || operations[name].access !== "agent") await limits.request(caller);
+    const reads = request.method === "GET" || request.method === "HEAD";
+    const route = findRoute(path) ?? (reads ? findRoute(withoutSlash(path)) : null);
+    const name = route?.methods.get(reads ? "GET" : request.method);
+    const access = name && operations[name].access;
+    if (access !== "agent" && access !== "node") await limits.request(caller);
     if (!route) throw new AppError("not-found", "There is nothing at this path.");
     const readable = route.methods.get("GET");
     const open = readable !== undefined && operations[readable].access === "public";
     if (request.method === "OPTIONS") return preflight(allowed(route), open);
     if (!name) throw new AppError("method-not-allowed", `This path takes ${allowed(route)}.`);
     seen.operation = name;
+    if (access === "node") return serveWorker(name, request, caller, route.params, seen);
     return serve(name, request, caller, route.params, seen);
+  }
+
+  /** Calls of third-party workers count for the worker, as beats do, so that many behind one address do not hinder each other. */
+  async function serveWorker(...call: Parameters<typeof serve>): Promise<WireResponse> {
+    const [, , caller] = call;
+    await limits.remaining(caller);
+    try {
+      return await serve(...call);
+    } catch (error) {
+      await limits.request(caller); // what is refused counts for where it came from
+      throw error;
+    }
   }
 
   async function document(path: "/metrics" | "/openapi.json", request: WireRequest, caller: Caller, seen: Seen) {
@@ -217,7 +237,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     if (name === "createNonce") await limits.nonce(caller);
     if (who) {
       seen.account = who.principal.account;
-      await limits.account(who.principal.account);
+      if (operation.access !== "node") await limits.account(who.principal.account);
     }
     refuseStranger(operation.access, who?.principal ?? null);
     if (operation.method === "GET") said = {};
@@ -226,6 +246,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     const call = {
       deps,
       principal: who?.principal ?? null,
+      address: caller.address,
       token: who?.token ?? null,
       params: parseWith(operation.params, rawParams),
       query: parseWith(operation.query, parseQuery(request.target, LISTS.get(name) ?? NO_LISTS)),
@@ -234,6 +255,8 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
       lastEventId: stream ? lastEventIdOf(request) : null,
       signal: request.signal,
     } as Call<N>;
+    if (operation.access === "node" && who)
+      await limits.beat(`${who.principal.account} ${workerNamed(rawParams, call.body)}`);
     const kept = operation.secret || who !== null || operation.access !== "public";
     const caching = { "cache-control": kept ? "no-store" : "no-cache", vary: "Accept, Authorization" };
     if (stream)
@@ -243,7 +266,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
         body: await stream(call),
       };
     const result: unknown = await routes[name](call);
-    const open = operation.access === "public" && operation.method === "GET" ? CORS : {};
+    const open = operation.access === "public" && operation.method === "GET" ? CORS : localPage(name, request, who);
     if (operation.status === 204) return { status: 204, headers: caching, body: null };
     if (!options.production) refuseStrayReply(name, result);
     return json(operation.status, JSON.stringify(result), { ...caching, ...open });
@@ -279,6 +302,18 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   return { dispatch, admitPage, admitUpgrade, trusts: doors.trusts };
 }
 
+/** What the seed's dashboard reads beside what is public. */
+const SEED_READS: readonly OperationName[] = ["listJobs", "getJob", "listJobExecutions"];
+const LOCAL_ORIGIN = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/** In a demo nobody in particular has jobs: a dashboard on this very machine may show them. */
+function localPage(name: OperationName, { headers }: WireRequest, who: Identity | null): Record<string, string> {
+  const { origin } = headers;
+  if (who?.principal.via !== "anonymous" || !SEED_READS.includes(name)) return {};
+  if (origin === undefined || !LOCAL_ORIGIN.test(origin)) return {};
+  return { "access-control-allow-origin": origin, vary: "Accept, Authorization, Origin" };
+}
+
 /** Names of each operation's query that may be repeated: asked of its schema once. */
 const LISTS = new Map(OPERATION_NAMES.map((name) => [name, listNames(operations[name].query)]));
 const NO_LISTS: ReadonlySet<string> = new Set();
@@ -293,7 +328,15 @@ const QUIET: readonly string[] = ["heartbeat", "reportLogs", "health", "ready", 
 function refuseStranger(access: Access, principal: Principal | null): void {
   if (access === "public" || access === "agent") return;
   if (!principal) throw new AppError("unauthenticated", "Send a token: Authorization: Bearer …");
-  requireScope(principal, access);
+  if (access === "node" && principal.via === "anonymous") return; // a demo's: each of its workers is its own owner
+  requireScope(principal, access === "node" ? "providers" : access);
+}
+
+/** Which third-party worker speaks, as far as the call says. */
+function workerNamed(params: Readonly<Record<string, string>>, body: unknown): string {
+  if (params.id !== undefined || typeof body !== "object" || body === null) return params.id ?? "";
+  const named = "node_id" in body ? body.node_id : "id" in body ? body.id : "";
+  return typeof named === "string" ? named : "";
 }
 
 /** The number that is signed is the number that counts. @throws AppError `bad-signature` */

@@ -20,6 +20,12 @@ import { listJobs } from "../usecases/job/list-jobs.ts";
 import { listTemplates } from "../usecases/job/list-templates.ts";
 import { openPort } from "../usecases/job/open-port.ts";
 import { readLogs } from "../usecases/job/read-logs.ts";
+import { getNode, listNodes } from "../usecases/network/list-nodes.ts";
+import { MOST_WAIT_MS, pendingJobs } from "../usecases/network/pending-jobs.ts";
+import { registerNode } from "../usecases/network/register-node.ts";
+import { networkStats } from "../usecases/network/stats.ts";
+import { takeWorkerResult } from "../usecases/network/take-worker-result.ts";
+import { workerBeat } from "../usecases/network/worker-beat.ts";
 import { renewJoin } from "../usecases/node/renew-join.ts";
 import { getAppeal, listAppeals } from "../usecases/operator/list-appeals.ts";
 import { listAudit } from "../usecases/operator/list-audit.ts";
@@ -194,6 +200,21 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   listJobEvents: ({ deps, principal, params, query }) => listJobEvents(deps, principal, params.id, query),
   getBilling: ({ deps, principal, query }) => getBilling(deps, principal, query),
   listEntries: ({ deps, principal, query }) => listEntries(deps, principal, query),
+
+  listNodes: ({ deps, query }) => listNodes(deps, query),
+  getNode: ({ deps, principal, params }) => getNode(deps, principal, params.id),
+  registerNode: ({ deps, principal, body, address }) => registerNode(deps, principal, body, address),
+  nodeHeartbeat: async ({ deps, principal, params }) => {
+    await workerBeat(deps, principal, params.id);
+    return { status: "ok" };
+  },
+  listPendingJobs: ({ deps, principal, params, signal }) =>
+    pendingJobs(deps, principal, params.id, { waitMs: MOST_WAIT_MS, signal }),
+  reportWorkerResult: async ({ deps, principal, body }) => {
+    await takeWorkerResult(deps, principal, body);
+    return { status: "accepted" };
+  },
+  stats: ({ deps }) => networkStats(deps),
 
   health: ({ deps }) => health(deps),
   ready: ({ deps }) => ready(deps),

@@ -103,7 +103,7 @@ function gpuPrice(
   return price;
 }
 
-function slug(text: string, max: number): string {
+export function slug(text: string, max: number): string {
   return text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

@@ -7,8 +7,14 @@ import { withinPatience } from "./patience.ts";
 
 type Health = z.infer<typeof systemOperations.health.response>;
 
-export async function health({ db, log, settings }: Pick<Deps, "db" | "log" | "settings">): Promise<Health> {
-  const alive = { version: settings.version, uptimeSeconds: Math.floor(process.uptime()) };
+export async function health({
+  db,
+  clock,
+  log,
+  settings,
+}: Pick<Deps, "db" | "clock" | "log" | "settings">): Promise<Health> {
+  const time = clock.now().toISOString();
+  const alive = { time, version: settings.version, uptimeSeconds: Math.floor(process.uptime()) };
   try {
     const { active, total, failed } = await withinPatience(countExecutions(db));
     return { status: "ok", ...alive, activeDeployments: active, totalDeployments: total, failedDeployments: failed };
