@@ -1,7 +1,10 @@
 // The console's small helpers, the same on every page: keys, theme, copying. Plain script, nothing loaded.
 (() => {
   const root = document.documentElement;
-  const GO = { m: "/", j: "/jobs", p: "/provider", b: "/billing", s: "/settings", o: "/operator/providers" };
+  const GO = {
+    ...{ m: "/", s: "/submit", j: "/jobs", n: "/network", p: "/provider", b: "/billing", e: "/settings" },
+    o: "/operator/providers",
+  };
   const GO_MS = 1200;
   let goUntil = 0;
 

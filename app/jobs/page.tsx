@@ -8,6 +8,7 @@ import { LinkButton } from "../../components/ui/button.tsx";
 import { Empty } from "../../components/ui/empty.tsx";
 import { Live } from "../../components/ui/live.tsx";
 import { Pager } from "../../components/ui/pager.tsx";
+import { BATCH_STATUSES } from "../../domain/job/batch.ts";
 import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { jobOperations } from "../../protocol/operations/job.ts";
 import { listJobs } from "../../server/usecases/job/list-jobs.ts";
@@ -17,6 +18,36 @@ import { first, hrefOf, type SearchParams } from "../search-params.ts";
 export const metadata: Metadata = { title: "Jobs" };
 
 const EVERY_MS = 5000;
+const KINDS = ["rental", "batch"] as const;
+const STATUSES = {
+  rental: RENTAL_STATUSES,
+  batch: BATCH_STATUSES,
+  any: [...new Set([...RENTAL_STATUSES, ...BATCH_STATUSES])],
+} as const;
+
+interface ChipsProps {
+  readonly label: string;
+  readonly values: readonly string[];
+  readonly chosen: string | undefined;
+  readonly href: (value: string | undefined) => string;
+}
+
+function Chips({ label, values, chosen, href }: ChipsProps) {
+  return (
+    <nav aria-label={label} className="flex flex-wrap gap-2">
+      {[undefined, ...values].map((each) => (
+        <Link
+          key={each ?? "all"}
+          className="chip"
+          href={href(each)}
+          aria-current={each === chosen ? "true" : undefined}
+        >
+          {each ?? (label === "Kind" ? "both kinds" : "all")}
+        </Link>
+      ))}
+    </nav>
+  );
+}
 
 export default async function JobsPage({ searchParams }: { readonly searchParams: SearchParams }) {
   const who = await principal();
@@ -24,51 +55,67 @@ export default async function JobsPage({ searchParams }: { readonly searchParams
     return (
       <Page eyebrow="Jobs" title="Your jobs">
         <LoginFirst title="Log in to see your jobs" options={loginOptions()}>
-          Jobs belong to the wallet that rented them.
+          Jobs belong to the wallet that asked for them.
         </LoginFirst>
       </Page>
     );
   }
   const params = await searchParams;
-  const given = { status: first(params.status), cursor: first(params.cursor) };
+  const given = { kind: first(params.kind), status: first(params.status), cursor: first(params.cursor) };
   const query = jobOperations.listJobs.query.safeParse(given);
-  const { jobs: all, next_cursor: next } = await listJobs(deps(), who, query.success ? query.data : {});
-  const jobs = all.flatMap((job) => (job.kind === "rental" ? [job] : []));
-  const status = query.success ? query.data.status : undefined;
+  const { jobs, next_cursor: next } = await listJobs(deps(), who, query.success ? query.data : {});
+  const { kind, status } = query.success ? query.data : {};
+  const filtered = kind !== undefined || status !== undefined;
   return (
-    <Page eyebrow="Jobs" title="Your jobs" aside={<LinkButton href="/">Rent another</LinkButton>}>
+    <Page
+      eyebrow="Jobs"
+      title="Your jobs"
+      aside={
+        <>
+          <LinkButton href="/submit">Submit a job</LinkButton>
+          <LinkButton href="/">Rent another</LinkButton>
+        </>
+      }
+    >
       <Live everyMs={EVERY_MS} />
       <section className="sheet" aria-label="Jobs">
-        <nav aria-label="Status" className="flex flex-wrap gap-2 border-line border-b p-3">
-          {[undefined, ...RENTAL_STATUSES].map((each) => (
-            <Link
-              key={each ?? "all"}
-              className="chip"
-              href={hrefOf("/jobs", { status: each })}
-              aria-current={each === status ? "true" : undefined}
-            >
-              {each ?? "all"}
-            </Link>
-          ))}
-        </nav>
+        <div className="grid gap-2 border-line border-b p-3">
+          <Chips label="Kind" values={KINDS} chosen={kind} href={(each) => hrefOf("/jobs", { kind: each })} />
+          <Chips
+            label="Status"
+            values={STATUSES[kind ?? "any"]}
+            chosen={status}
+            href={(each) => hrefOf("/jobs", { kind, status: each })}
+          />
+        </div>
         {jobs.length > 0 ? (
-          <JobsTable jobs={jobs} />
+          <JobsTable jobs={jobs} now={deps().clock.now().toISOString()} />
         ) : (
           <Empty
-            title={status ? `No job is ${status}` : "No job yet"}
+            title={filtered ? `No ${kind ?? "job"} is ${status ?? "here"}` : "No job yet"}
             action={
-              <LinkButton tone={status ? "plain" : "go"} href={status ? "/jobs" : "/"}>
-                {status ? "All jobs" : "Find a GPU"}
-              </LinkButton>
+              filtered ? (
+                <LinkButton href="/jobs">All jobs</LinkButton>
+              ) : (
+                <>
+                  <LinkButton tone="go" href="/">
+                    Find a GPU
+                  </LinkButton>
+                  <LinkButton href="/submit">Submit a job</LinkButton>
+                </>
+              )
             }
           >
-            <p>Rent a GPU on the market, and it is here with its SSH line, its cost and what happened to it.</p>
+            <p>
+              Rent a GPU on the market, or submit a command that several owners run: it is here with its cost and what
+              happened to it.
+            </p>
           </Empty>
         )}
         <Pager
           label="Jobs"
-          firstHref={given.cursor ? hrefOf("/jobs", { status }) : null}
-          nextHref={next ? hrefOf("/jobs", { status, cursor: next }) : null}
+          firstHref={given.cursor ? hrefOf("/jobs", { kind, status }) : null}
+          nextHref={next ? hrefOf("/jobs", { kind, status, cursor: next }) : null}
         />
       </section>
     </Page>

@@ -1,6 +1,9 @@
 // An account's jobs, newest first.
 import Link from "next/link";
+import type { BatchJobView } from "../../protocol/batch.ts";
+import type { AnyJobView } from "../../protocol/operations/job.ts";
 import type { JobView } from "../../protocol/views.ts";
+import { Votes } from "../batch/votes.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { clockSpan } from "../ui/span.ts";
@@ -8,19 +11,32 @@ import { Status } from "../ui/status.tsx";
 import { Moment } from "../ui/time.tsx";
 
 export function gpuWords(job: Pick<JobView, "gpu_count" | "gpu_model" | "cpu_cores">): string {
-  return job.gpu_model ? `${job.gpu_count} × ${gpuName(job.gpu_model)}` : `${job.cpu_cores} vCPU, no GPU`;
+  if (job.gpu_count === 0) return `${job.cpu_cores} vCPU, no GPU`;
+  return `${job.gpu_count} × ${job.gpu_model ? gpuName(job.gpu_model) : "any GPU"}`;
 }
 
-export function JobsTable({ jobs }: { readonly jobs: readonly JobView[] }) {
+/** From the first start to the verdict, or to now. */
+function batchSeconds({ started_at: start, completed_at: end }: BatchJobView, now: string): number {
+  return start ? (Date.parse(end ?? now) - Date.parse(start)) / 1000 : 0;
+}
+
+interface JobsTableProps {
+  readonly jobs: readonly AnyJobView[];
+  /** when the server read them, RFC 3339 */
+  readonly now: string;
+}
+
+export function JobsTable({ jobs, now }: JobsTableProps) {
   return (
     <table className="table">
       <caption className="sr-only">Jobs</caption>
       <thead>
         <tr>
           <th scope="col">Job</th>
+          <th scope="col">Kind</th>
           <th scope="col">Status</th>
-          <th scope="col">GPUs</th>
-          <th scope="col">Provider</th>
+          <th scope="col">On</th>
+          <th scope="col">By</th>
           <th scope="col" className="r">
             Running
           </th>
@@ -43,14 +59,20 @@ export function JobsTable({ jobs }: { readonly jobs: readonly JobView[] }) {
                 {job.name}
               </Link>
             </td>
+            <td data-label="Kind">{job.kind}</td>
             <td data-label="Status">
               <Status status={job.status} />
-              {job.unreachable && <span className="ml-2 text-bad text-small">provider silent</span>}
+              {job.kind === "rental" && job.unreachable && (
+                <span className="ml-2 text-bad text-small">provider silent</span>
+              )}
+              {job.kind === "batch" && job.verdict?.recalled_at && (
+                <span className="ml-2 text-bad text-small">taken back</span>
+              )}
             </td>
-            <td data-label="GPUs">{gpuWords(job)}</td>
-            <td data-label="Provider">{job.provider_name}</td>
+            <td data-label="On">{gpuWords(job.kind === "rental" ? job : { ...job, cpu_cores: job.required_cpu })}</td>
+            <td data-label="By">{job.kind === "rental" ? job.provider_name : <Votes job={job} />}</td>
             <td data-label="Running" className="r num">
-              {clockSpan(job.running_seconds)}
+              {clockSpan(job.kind === "rental" ? job.running_seconds : batchSeconds(job, now))}
             </td>
             <td data-label="Per hour" className="r">
               <Money usd={job.price_per_hour} short />

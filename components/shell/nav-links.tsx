@@ -5,7 +5,9 @@ import { usePathname } from "next/navigation";
 
 const PLACES = [
   { href: "/", words: "Market", also: "/rent" },
+  { href: "/submit", words: "Submit", also: "/submit" },
   { href: "/jobs", words: "Jobs", also: "/jobs" },
+  { href: "/network", words: "Network", also: "/network" },
   { href: "/provider", words: "Provider", also: "/provider" },
   { href: "/billing", words: "Billing", also: "/billing" },
   { href: "/settings", words: "Settings", also: "/settings" },

@@ -23,6 +23,17 @@ const SHAPES = {
   pause: <path d="M.6 0h2.4v8H.6zM5 0h2.4v8H5z" stroke="none" />,
   barred: <path d="M4 .8a3.2 3.2 0 1 0 0 6.4a3.2 3.2 0 1 0 0-6.4M1.8 6.2l4.4-4.4" fill="none" strokeWidth="1.4" />,
   diamond: <path d="M4 .6L7.4 4L4 7.4L.6 4z" fill="none" strokeWidth="1.3" />,
+  seal: <path d="M4 0a4 4 0 1 0 0 8a4 4 0 1 0 0-8M1.9 4.2l1.5 1.5l2.8-3.1" fill="none" strokeWidth="1.2" />,
+  clock: <path d="M4 .8a3.2 3.2 0 1 0 0 6.4a3.2 3.2 0 1 0 0-6.4M4 2.2V4l1.4 1" fill="none" strokeWidth="1.2" />,
+  pair: (
+    <path
+      d="M3 1.4a2.6 2.6 0 1 0 0 5.2a2.6 2.6 0 1 0 0-5.2M5 1.4a2.6 2.6 0 1 1 0 5.2a2.6 2.6 0 1 1 0-5.2"
+      fill="none"
+      strokeWidth="1.1"
+    />
+  ),
+  play: <path d="M.8 0l7 4l-7 4z" stroke="none" />,
+  lock: <path d="M.6 3.6h6.8V8H.6zM2 3.6V2.4a2 2 0 0 1 4 0v1.2" fill="none" strokeWidth="1.3" />,
 } as const;
 
 type Shape = keyof typeof SHAPES;
@@ -36,6 +47,12 @@ const STATUSES: Readonly<Record<string, readonly [Shape, Hue]>> = {
   expired: ["glass", "off"],
   failed: ["cross", "bad"],
   cancelled: ["dash", "off"],
+  scheduled: ["clock", "wait"],
+  verifying: ["pair", "use"],
+  completed: ["seal", "free"],
+  online: ["disc", "free"],
+  busy: ["play", "use"],
+  quarantined: ["lock", "bad"],
   available: ["disc", "free"],
   approved: ["tick", "wait"],
   joined: ["anchor", "wait"],

@@ -3,8 +3,8 @@
 import { refresh } from "next/cache";
 import type { FormState } from "../../../components/ui/form-state.ts";
 import { jobOperations } from "../../../protocol/operations/job.ts";
+import { stopAnyJob } from "../../../server/usecases/job/any-job.ts";
 import { extendJob } from "../../../server/usecases/job/extend-job.ts";
-import { stopJob } from "../../../server/usecases/job/stop-job.ts";
 import { deps, requirePrincipal } from "../../context.ts";
 import { attempt, read } from "../../refusals.ts";
 
@@ -24,7 +24,7 @@ export async function stopAction(id: string, previous: FormState): Promise<FormS
   const state = await attempt(previous, async () => {
     const who = await requirePrincipal();
     const params = read(jobOperations.stopJob.params, { id });
-    await stopJob(deps(), who, params.id);
+    await stopAnyJob(deps(), who, params.id);
   });
   refresh();
   return state;

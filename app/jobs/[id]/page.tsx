@@ -1,51 +1,17 @@
-// One job: the way in, what it costs, what happened, and how to extend or stop it.
-import { randomUUID } from "node:crypto";
+// One job: a rental's way in and what it costs, or a batch job's panel and verdict.
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
-import { ExtendDialog } from "../../../components/job/extend-dialog.tsx";
-import { LogsPanel } from "../../../components/job/logs-panel.tsx";
-import { BillPanel, MachinePanel } from "../../../components/job/panels.tsx";
-import { PortPanel } from "../../../components/job/port-panel.tsx";
-import { rentAgain } from "../../../components/job/rent-again.ts";
-import { SshPanel } from "../../../components/job/ssh-panel.tsx";
-import { StateNotice } from "../../../components/job/state-notice.tsx";
-import { StopDialog } from "../../../components/job/stop-dialog.tsx";
-import { TerminalLink } from "../../../components/job/terminal-link.tsx";
-import { Timeline } from "../../../components/job/timeline.tsx";
 import { LoginFirst } from "../../../components/shell/login-first.tsx";
 import { Page } from "../../../components/shell/page.tsx";
-import { LinkButton } from "../../../components/ui/button.tsx";
-import { Live } from "../../../components/ui/live.tsx";
-import { Status } from "../../../components/ui/status.tsx";
-import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
-import { isId, type JobId } from "../../../domain/ids.ts";
-import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
-import { getJob } from "../../../server/usecases/job/get-job.ts";
+import { isId } from "../../../domain/ids.ts";
+import { getAnyJob } from "../../../server/usecases/job/any-job.ts";
 import { listJobEvents } from "../../../server/usecases/job/list-job-events.ts";
-import { readLogs } from "../../../server/usecases/job/read-logs.ts";
 import { deps, loginOptions, principal } from "../../context.ts";
-import { extendAction, stopAction } from "./actions.ts";
+import { Batch } from "./batch.tsx";
+import { Rental } from "./rental.tsx";
 
 export const metadata: Metadata = { title: "Job" };
-
-/** The stream wakes the page when something happened; between events only the cost moves. */
-const EVERY_MS = 5000;
-
-/** A pod's log comes from its machine; the page does not wait for one that is slow. */
-const LOG_WITHIN_MS = 3000;
-
-/** @returns null where it cannot be read now: the panel says so, and the rest of the page is there */
-async function lastLines(who: Principal, id: JobId) {
-  const signal = AbortSignal.timeout(LOG_WITHIN_MS);
-  try {
-    const { logs: text, truncated } = await readLogs(deps(), who, id, { tailLines: null, signal });
-    return signal.aborted ? null : { text, truncated };
-  } catch (error) {
-    if (signal.aborted || (isAppError(error) && error.code === "unavailable")) return null;
-    throw error;
-  }
-}
 
 export default async function JobPage({ params }: { readonly params: Promise<{ readonly id: string }> }) {
   const [{ id }, who] = await Promise.all([params, principal()]);
@@ -54,69 +20,20 @@ export default async function JobPage({ params }: { readonly params: Promise<{ r
     return (
       <Page eyebrow="Job" title="A job">
         <LoginFirst title="Log in to see this job" options={loginOptions()}>
-          Jobs belong to the wallet that rented them.
+          Jobs belong to the wallet that asked for them.
         </LoginFirst>
       </Page>
     );
   }
-  const [job, { events }, log] = await Promise.all([
-    getJob(deps(), who, id),
-    listJobEvents(deps(), who, id, {}),
-    lastLines(who, id),
-  ]).catch((error: unknown) => {
-    if (isAppError(error) && error.code === "not-found") notFound();
-    throw error;
-  });
-  const now = deps().clock.now().toISOString();
-  const live = job.ended_at === null;
-  const running = job.status === "running";
-  return (
-    <Page
-      eyebrow={
-        <>
-          Rental · <span className="normal-case">{job.id}</span>
-        </>
-      }
-      title={
-        <>
-          {job.name} <Status status={job.status} />
-        </>
-      }
-      aside={
-        live ? (
-          <>
-            <TerminalLink job={job} />
-            {running && (
-              <ExtendDialog
-                action={extendAction.bind(null, job.id)}
-                pricePerHour={job.price_per_hour}
-                mostHours={Math.max(0, MAX_RENTAL_HOURS - job.duration_hours)}
-                idempotencyKey={randomUUID()}
-              />
-            )}
-            {(running || job.status === "pending") && (
-              <StopDialog name={job.name} action={stopAction.bind(null, job.id)} />
-            )}
-          </>
-        ) : (
-          <LinkButton href={rentAgain(job)}>Rent again</LinkButton>
-        )
-      }
-    >
-      {live && <Live everyMs={EVERY_MS} stream={`/api/v1/jobs/${job.id}/events`} />}
-      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
-        <div className="grid min-w-0 gap-5">
-          <SshPanel job={job} />
-          <PortPanel job={job} served={deps().settings.appsDomain !== null} />
-          <StateNotice job={job} now={now} />
-          <LogsPanel jobId={job.id} first={log} over={!live} />
-          <Timeline events={events} />
-        </div>
-        <div className="grid gap-5">
-          <BillPanel job={job} />
-          <MachinePanel job={job} />
-        </div>
-      </div>
-    </Page>
+  const [job, { events }] = await Promise.all([getAnyJob(deps(), who, id), listJobEvents(deps(), who, id, {})]).catch(
+    (error: unknown) => {
+      if (isAppError(error) && error.code === "not-found") notFound();
+      throw error;
+    },
+  );
+  return job.kind === "rental" ? (
+    <Rental who={who} id={id} job={job} events={events} />
+  ) : (
+    <Batch who={who} job={job} events={events} />
   );
 }
