@@ -66,11 +66,12 @@ test("a pid used again by another process is not the process that was meant", ()
 });
 
 test("a command name with brackets and spaces does not shift the fields of its stat", () => {
-  const fields = ["S", "7", ...Array.from({ length: 17 }, () => "0"), "4242", "0"];
+  const fields = ["S", "7", "8", "9", ...Array.from({ length: 15 }, () => "0"), "4242", "0"];
   expect(parseProcStat(`12 (a) b (c) ${fields.join(" ")}`)).toEqual({
     command: "a) b (c",
     state: "S",
     parent: 7,
+    session: 9,
     startTicks: "4242",
   });
 });

@@ -11,6 +11,7 @@ interface ProcStat {
   readonly command: string;
   readonly state: string;
   readonly parent: number;
+  readonly session: number;
   readonly startTicks: string;
 }
 
@@ -23,7 +24,10 @@ export function parseProcStat(text: string): ProcStat | undefined {
   const [state, parent] = rest;
   const startTicks = rest[19];
   if (state === undefined || parent === undefined || startTicks === undefined) return undefined;
-  return { command: text.slice(open + 1, close), state, parent: Number(parent), startTicks };
+  return {
+    command: text.slice(open + 1, close),
+    ...{ state, parent: Number(parent), session: Number(rest[3]), startTicks },
+  };
 }
 
 export function procStat(pid: number): ProcStat | undefined {

@@ -73,7 +73,7 @@ export async function finish(
   };
   if (ended.cut) return fail(ended.cut);
   if (stdout.length > MAX_RESULT_BYTES) return fail(tooLarge());
-  if (exitCode !== 0) return fail({ end: "exit-code", detail: `It ended with exit code ${exitCode ?? "unknown"}.` });
+  if (exitCode !== 0) return fail({ end: "exit-code", detail: exitWords(exitCode) });
   if (!isText(stdout))
     return fail({ end: "not-text", detail: "Its stdout is no UTF-8 text or holds a NUL: write bytes to a file." });
   const files = await collect(MAX_RESULT_BYTES - stdout.length);
@@ -83,7 +83,7 @@ export async function finish(
 }
 
 /** What was never begun: `cannot-run` where it is not the machine's fault. */
-export function refused(end: BatchEnd, detail: string): FinishedRun {
+export function refused({ end, detail }: Shortfall): FinishedRun {
   const empty = Buffer.alloc(0);
   return {
     ...{ outcome: "refused", end, detail: storable(detail), exitCode: null, runMs: 0, startedAt: null },
@@ -109,6 +109,12 @@ export function isText(bytes: Buffer): boolean {
 
 export function tailOf(bytes: Buffer): Buffer {
   return bytes.subarray(Math.max(0, bytes.length - MAX_STDERR_BYTES));
+}
+
+function exitWords(exitCode: number | null): string {
+  if (exitCode === null) return "It ended without an exit code.";
+  const signal = exitCode > 128 && exitCode <= 192 ? `: killed by signal ${exitCode - 128}` : "";
+  return `It ended with exit code ${exitCode}${signal}.`;
 }
 
 function storable(detail: string): string {

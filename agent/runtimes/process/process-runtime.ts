@@ -13,6 +13,8 @@ import type { Log } from "../../log.ts";
 import { isAlive, onlyThese, signal, trySignal, until } from "../../processes.ts";
 import { SpecShape } from "../../spec.ts";
 import type { LogText, Runtime } from "../runtime.ts";
+import { createBatchRuns } from "./batch/batch-runs.ts";
+import { isBatchOrder } from "./batch/run.ts";
 import {
   claim,
   ended,
@@ -66,6 +68,8 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   const executions = new Map<ExecutionId, Execution>();
   const lastWords = new Map<ExecutionId, LogText>();
   let news: () => void = () => undefined;
+  let gotResult: (id: ExecutionId) => void = () => undefined;
+  const batch = createBatchRuns({ root, log, onNews: () => news(), onResult: (id) => gotResult(id) });
 
   function track(id: ExecutionId, order: Order): Execution {
     const dir = join(root, id);
@@ -192,7 +196,8 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       if (!isId("exec", name)) continue;
       try {
         const order = await readOrder(join(root, name));
-        if (order) await look(track(name, order));
+        if (order && isBatchOrder(order)) await batch.adopt(name, order);
+        else if (order) await look(track(name, order));
         else await removeTree(join(root, name)); // made, but never ordered: nothing can run there
       } catch (error) {
         log.error({ err: error, execution: name }, "cannot adopt");
@@ -208,9 +213,10 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
 
   return {
     sandboxed,
-    list: () => [...executions.values()].map(({ id, state }) => toReport(id, state)),
+    list: () => [...[...executions.values()].map(({ id, state }) => toReport(id, state)), ...batch.list()],
     async apply(wish, brokerAheadMs) {
       const spec = SpecShape.parse(wish);
+      if (spec.kind === "batch") return batch.apply({ spec, brokerAheadMs, publicHost, sandboxed });
       const known = executions.get(spec.id);
       if (known) {
         if (known.removing || JSON.stringify(known.order.spec) === JSON.stringify(spec)) return;
@@ -226,6 +232,11 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       news();
     },
     async remove(id) {
+      const left = await batch.remove(id);
+      if (left !== null) {
+        await removeTree(left);
+        batch.forget(id);
+      }
       const execution = executions.get(id);
       if (!execution) return;
       execution.removing ??= forget(execution).finally(() => {
@@ -234,7 +245,10 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       await execution.removing;
     },
     async stopAll(cause, detail) {
-      await Promise.all([...executions.values()].map((execution) => stop(execution, cause, detail)));
+      await Promise.all([
+        batch.stopAll(detail),
+        ...[...executions.values()].map((execution) => stop(execution, cause, detail)),
+      ]);
     },
     async log(id, offset) {
       const execution = executions.get(id);
@@ -244,13 +258,16 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       const text = last?.text.slice(from - last.offset) ?? "";
       return text === "" ? null : { offset: from, text };
     },
-    result: async () => null,
+    result: (id) => batch.result(id),
     onNews(listener) {
       news = listener;
     },
-    onResult: () => undefined,
+    onResult(listener) {
+      gotResult = listener;
+    },
     close() {
       clearInterval(timer);
+      batch.close();
       for (const { watcher } of executions.values()) watcher?.close();
     },
   };

@@ -13,7 +13,7 @@ import { createConnector } from "./connector.ts";
 import { shellExports } from "./environment.ts";
 import type { Launch, Room } from "./room.ts";
 
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const START_TIMEOUT_MS = 15_000;
 /** First process inside: it outlives every session, collects orphans, and cannot be killed from inside. */
 const INIT = "echo ready; exec >/dev/null 2>&1; while :; do sleep 2147483 & wait $!; done";
@@ -48,7 +48,7 @@ export interface SandboxWish {
 }
 
 /** @returns absolute path of a program, looked for where systems keep them */
-function find(program: string): string | undefined {
+export function findProgram(program: string): string | undefined {
   return SYSTEM_PATH.split(":")
     .map((directory) => join(directory, program))
     .find((path) => {
@@ -62,9 +62,9 @@ function find(program: string): string | undefined {
 }
 
 function findTools(): Tools | undefined {
-  const bwrap = find("bwrap");
-  const nsenter = find("nsenter");
-  const setpriv = find("setpriv");
+  const bwrap = findProgram("bwrap");
+  const nsenter = findProgram("nsenter");
+  const setpriv = findProgram("setpriv");
   return bwrap && nsenter && setpriv && process.platform === "linux" ? { bwrap, nsenter, setpriv } : undefined;
 }
 
@@ -98,7 +98,8 @@ export async function startSandbox(wish: SandboxWish): Promise<Room> {
   const tools = findTools();
   if (!tools) throw new Error("bubblewrap, nsenter or setpriv is missing");
   await writeSystemFiles(wish.system, wish.hostname);
-  const child = spawn(tools.bwrap, [...bwrapArguments(wish), "sh", "-c", INIT], {
+  const options = [...walls(wish), "--as-pid-1", "--info-fd", "3"];
+  const child = spawn(tools.bwrap, [...options, "sh", "-c", INIT], {
     env: onlyThese({}), // what bwrap is given, the first process inside would show in /proc/1/environ
     cwd: "/",
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -135,6 +136,15 @@ async function untilReady(child: ChildProcess, gone: Promise<string>): Promise<n
     throw new Error(errors.trim() || end || "the sandbox did not start in time");
   }
   return initPid();
+}
+
+/**
+ * Options of a bubblewrap that runs one command to its end, for `--args`: on a command line everybody would see the
+ * variables. All that is left inside dies with the command.
+ */
+export function commandArguments(wish: SandboxWish, environment: Readonly<Record<string, string>>): string[] {
+  const variables = Object.entries(environment).flatMap(([name, value]) => ["--setenv", name, value]);
+  return [...walls(wish), ...variables];
 }
 
 function roomOf(tools: Tools, system: string, initPid: number, child: ChildProcess, gone: Promise<string>): Room {
@@ -185,7 +195,8 @@ function isKeeper(pid: number, initPid: number): boolean {
   return stat === undefined || (stat.parent === initPid && stat.command === "sleep");
 }
 
-function bwrapArguments({ home, system, hostname, gpuUuids }: SandboxWish): string[] {
+/** What every sandbox here is, whatever runs in it and however that is started. */
+function walls({ home, system, hostname, gpuUuids }: SandboxWish): string[] {
   const root = ROOT_DIRECTORIES.flatMap((name) => {
     const path = `/${name}`;
     if (!existsSync(path)) return [];
@@ -199,7 +210,7 @@ function bwrapArguments({ home, system, hostname, gpuUuids }: SandboxWish): stri
     // As an ordinary account a second user namespace would lock nsenter out; there nested ones gain nothing anyway.
     ...(process.geteuid?.() === 0 ? ["--disable-userns"] : []),
     ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try"],
-    ...["--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "3"],
+    ...["--die-with-parent", "--new-session"],
     ...["--hostname", hostname, "--clearenv", "--setenv", "PATH", SYSTEM_PATH],
     ...["--ro-bind", "/usr", "/usr", ...root],
     // Read-only: where the agent is root, so is uid 0 inside, and the kernel's settings in /proc/sys ask for no more.
@@ -213,7 +224,7 @@ function bwrapArguments({ home, system, hostname, gpuUuids }: SandboxWish): stri
 const PROFILE = "umask 022\nif [ -n \"$BASH_VERSION\" ]; then PS1='[berth] \\w\\$ '; else PS1='[berth] $ '; fi\n";
 const OWN_ETC = ["passwd", "group", "hosts", "hostname", "nsswitch.conf", "profile", "bash.bashrc"];
 
-async function writeSystemFiles(system: string, hostname: string): Promise<void> {
+export async function writeSystemFiles(system: string, hostname: string): Promise<void> {
   await mkdir(system, { recursive: true, mode: 0o755 });
   const files: Record<string, string> = {
     passwd: "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",

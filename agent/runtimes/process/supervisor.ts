@@ -118,7 +118,7 @@ function createServer(dir: string, order: Order, room: Room, port: () => number,
 }
 
 function rental({ spec }: Order) {
-  if (spec.kind !== "rental") throw new Error("UNBUILT");
+  if (spec.kind !== "rental") throw new Error("a batch execution has no supervisor");
   return spec;
 }
 
