@@ -111,16 +111,12 @@ export async function findBatchLog(
   account: string,
   id: JobId,
 ): Promise<{ readonly stderr: string | null } | null> {
-  const [row] = await db
-    .select({
-      stderr: sql<string | null>`case when ${batchJobs.decidedAt} is not null then coalesce((
-        select r.stderr from batch_results r join batch_executions e on e.id = r.execution_id
-        where e.job_id = ${batchJobs.id}
-          and (e.id = ${batchJobs.resultExecutionId} or (${batchJobs.resultExecutionId} is null and r.stderr <> ''))
-        order by e.number limit 1), '') end`,
-    })
-    .from(batchJobs)
-    .where(and(ownedBy(account), eq(batchJobs.id, id)));
+  const [row] = await db.execute<{ stderr: string | null }>(sql`
+    select case when j.decided_at is not null then coalesce((
+      select r.stderr from batch_executions e join batch_results r on r.execution_id = e.id
+      where e.job_id = j.id and (e.id = j.result_execution_id or (j.result_execution_id is null and r.stderr <> ''))
+      order by e.number limit 1), '') end as stderr
+    from batch_jobs j where j.id = ${id} and j.account = ${account} and j.purpose = 'customer'`);
   return row ?? null;
 }
 
