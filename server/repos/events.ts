@@ -1,5 +1,5 @@
 // The append-only events, by subject. The table's trigger wakes whoever waits for the subject.
-import { and, asc, count, eq, gt, inArray, lte, max } from "drizzle-orm";
+import { and, asc, count, eq, gt, inArray, lte, max, sql } from "drizzle-orm";
 import { events } from "../../drizzle/schema/event.ts";
 import type { Db, Tx } from "../deps.ts";
 
@@ -15,6 +15,16 @@ export interface NewEvent {
 
 export async function recordEvent(tx: Tx, event: NewEvent): Promise<void> {
   await tx.insert(events).values({ ...event, data: event.data ?? {} });
+}
+
+/** Many in one statement, in this order. */
+export async function recordEvents(tx: Tx, all: readonly NewEvent[]): Promise<void> {
+  if (all.length === 0) return;
+  await tx.execute(sql`
+    insert into events (subject, code, message, data, actor, at)
+    select subject, code, message, coalesce(data, '{}'), actor, at
+    from jsonb_to_recordset(${JSON.stringify(all)}::jsonb) as e(subject text, code text, message text, data jsonb, actor text,
+      at timestamptz)`);
 }
 
 /** Events of a subject after an id, oldest first. */
