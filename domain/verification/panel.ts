@@ -30,11 +30,10 @@ export interface PanelWish {
 
 const CLASSES: readonly PanelClass[] = ["image", "process", "external"];
 
-/** One that may be drawn. @property place comes first where it is least: chance, or evidence where votes are tied */
 interface Lot {
   readonly candidate: Candidate;
-  readonly proven: boolean;
-  readonly place: readonly number[];
+  /** the least is drawn first */
+  readonly chance: number;
 }
 
 /**
@@ -50,27 +49,30 @@ export function drawPanel(
 ): readonly Candidate[] {
   const free = candidates.filter((c) => !c.quarantined && c.room > 0 && !wish.excludedGroups.has(c.group));
   const panelClass = wish.panelClass ?? widestClass(free);
-  const lots = free
-    .filter((candidate) => candidate.panelClass === panelClass)
-    .map((candidate) => lotOf(candidate, wish.tied, random));
+  const lots: Lot[] = [];
+  for (const candidate of free) {
+    if (candidate.panelClass !== panelClass) continue;
+    lots.push({ candidate, chance: -Math.log1p(-random()) / candidate.room });
+  }
+  const isBefore = wish.tied ? hasMoreEvidence : isLuckier;
 
   const drawn = new Map<string, Lot>();
   const draw = (copies: number, mayBeDrawn: (lot: Lot) => boolean) => {
     while (drawn.size < copies) {
-      const next = first(lots, (lot) => !drawn.has(lot.candidate.group) && mayBeDrawn(lot));
+      const next = first(lots, isBefore, (lot) => !drawn.has(lot.candidate.group) && mayBeDrawn(lot));
       if (!next) return;
       drawn.set(next.candidate.group, next);
     }
   };
-  const unproven = () => wish.unproven + [...drawn.values()].filter((lot) => !lot.proven).length;
-  const withinRule = (lot: Lot) => lot.proven || unproven() === 0;
+  const hasUnproven = () => wish.unproven > 0 || [...drawn.values()].some((lot) => !isProvenLot(lot));
+  const withinRule = (lot: Lot) => isProvenLot(lot) || !hasUnproven();
 
   draw(wish.copies, withinRule);
   if (drawn.size < wish.copies) {
     // Short of proven groups: one that was drawn unproven stands in its proven mate's way.
     for (const [group, lot] of drawn) {
-      const mate = lot.proven ? undefined : first(lots, (other) => other.proven && other.candidate.group === group);
-      if (mate) drawn.set(group, mate);
+      const mate = first(lots, isBefore, (other) => other.candidate.group === group && isProvenLot(other));
+      if (mate && !isProvenLot(lot)) drawn.set(group, mate);
     }
     draw(wish.copies, withinRule);
     draw(wish.copies, () => true);
@@ -78,31 +80,35 @@ export function drawPanel(
   return [...drawn.values()].map(({ candidate }) => candidate);
 }
 
-function lotOf(candidate: Candidate, tied: boolean, random: () => number): Lot {
-  const { evidence, room } = candidate;
-  const chance = -Math.log1p(-random()) / room;
-  const place = tied ? [-weightOf(evidence), -evidence.verified, chance] : [chance];
-  return { candidate, proven: isProven(evidence), place };
+const isProvenLot = ({ candidate }: Lot) => isProven(candidate.evidence);
+const isLuckier = (a: Lot, b: Lot) => a.chance < b.chance;
+
+function hasMoreEvidence(a: Lot, b: Lot): boolean {
+  const [mine, theirs] = [a.candidate.evidence, b.candidate.evidence];
+  const byWeight = weightOf(mine) - weightOf(theirs);
+  if (byWeight !== 0) return byWeight > 0;
+  return mine.verified === theirs.verified ? isLuckier(a, b) : mine.verified > theirs.verified;
 }
 
 /** A pass for each copy: panels are small, markets are not. */
-function first(lots: readonly Lot[], fits: (lot: Lot) => boolean): Lot | undefined {
+function first(
+  lots: readonly Lot[],
+  isBefore: (a: Lot, b: Lot) => boolean,
+  fits: (lot: Lot) => boolean,
+): Lot | undefined {
   let least: Lot | undefined;
-  for (const lot of lots) if ((!least || isBefore(lot.place, least.place)) && fits(lot)) least = lot;
+  for (const lot of lots) if ((!least || isBefore(lot, least)) && fits(lot)) least = lot;
   return least;
 }
 
-function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  for (const [i, value] of a.entries()) {
-    const other = b[i] ?? value;
-    if (value !== other) return value < other;
-  }
-  return false;
+function widestClass(free: readonly Candidate[]): PanelClass | undefined {
+  const present = CLASSES.filter((panelClass) => free.some((one) => one.panelClass === panelClass));
+  if (present.length < 2) return present[0];
+  const groups = new Map(present.map((panelClass) => [panelClass, new Set<string>()]));
+  for (const { panelClass, group } of free) groups.get(panelClass)?.add(group);
+  return present.reduce((widest, next) => (sizeOf(groups, next) > sizeOf(groups, widest) ? next : widest));
 }
 
-function widestClass(free: readonly Candidate[]): PanelClass {
-  const groups = CLASSES.map((panelClass) => {
-    return { panelClass, size: new Set(free.filter((c) => c.panelClass === panelClass).map((c) => c.group)).size };
-  });
-  return groups.reduce((widest, next) => (next.size > widest.size ? next : widest)).panelClass;
+function sizeOf(groups: ReadonlyMap<PanelClass, ReadonlySet<string>>, panelClass: PanelClass): number {
+  return groups.get(panelClass)?.size ?? 0;
 }
