@@ -74,7 +74,7 @@ async function send(options: ClientOptions, name: OperationName, input: AnyInput
     ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
     ...(input.signal === undefined ? {} : { signal: input.signal }),
   });
-  if (!response.ok) throw await problemErrorOf(response);
+  if (!response.ok) throw await refusalOf(response);
   return operation.response.parse(response.status === 204 ? {} : await response.json());
 }
 
@@ -93,7 +93,8 @@ function pairsOf(part: unknown): [string, string][] {
     .map(([key, value]) => [key, String(value)]);
 }
 
-async function problemErrorOf(response: Response): Promise<ProblemError> {
+/** What an answer that is not 2xx refuses with. */
+export async function refusalOf(response: Response): Promise<ProblemError> {
   const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
   const said = Problem.safeParse(await response.json().catch(() => null));
   const problem = said.success ? said.data : unknownProblem(response);

@@ -1,10 +1,10 @@
-// Builds what runs: Next's pages, and web, worker, migrate, agent (and cli, where it is) as one file each in dist/. The
-// agent's file runs on a bare Node; beside it lies the `process` runtime, which needs this repository's node_modules.
+// Builds what runs: Next's pages, and web, worker, migrate, agent and berth as one file each in dist/. The agent's and
+// berth's run on a bare Node; beside the agent lies its `process` runtime, which needs this repository's node_modules.
 // Each part remembers a hash of its sources, so that building what did not change costs nothing.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -33,7 +33,7 @@ const PARTS: readonly Part[] = [
   bundle("worker", "worker/main.ts", [...CONTROL_PLANE, "worker"]),
   bundle("migrate", "scripts/migrate.ts", [...CONTROL_PLANE, "scripts/migrate.ts"]),
   agent(),
-  bundle("cli", "cli/main.ts", [...COMMON, "cli"]),
+  cli(),
   {
     name: "pages",
     entry: "app/layout.tsx",
@@ -106,6 +106,23 @@ export async function buildAgent(into: string): Promise<void> {
   await build({ ...alone, entryPoints: ["agent/main.ts"], outfile: join(into, "agent.mjs") });
   const entryPoints = ["agent/runtimes/process/entry.ts"];
   await build({ ...NODE, entryPoints, outfile: join(into, "agent-process.mjs"), packages: "external" });
+}
+
+function cli(): Part {
+  return {
+    name: "cli",
+    entry: "cli/main.ts",
+    sources: [...COMMON, "package.json", "cli"],
+    outputs: [join(DIST, "berth.mjs")],
+    build: () => buildCli(DIST),
+  };
+}
+
+/** Writes berth.mjs, which needs nothing but Node, into a directory. */
+export async function buildCli(into: string): Promise<void> {
+  const outfile = join(into, "berth.mjs");
+  await build({ ...NODE, banner: { js: COMMONJS }, minifySyntax: true, entryPoints: ["cli/main.ts"], outfile });
+  await chmod(outfile, 0o755);
 }
 
 export interface BuildReport {
@@ -184,6 +201,6 @@ async function filesUnder(path: string): Promise<string[]> {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const report = await buildChanged((sentence) => process.stderr.write(`${sentence}\n`));
   for (const { name, cause } of report.failed) process.stderr.write(`${name} does not build: ${reasonOf(cause)}\n`);
-  for (const name of report.absent.filter((part) => part !== "cli")) process.stderr.write(`There is no ${name} yet.\n`);
+  for (const name of report.absent) process.stderr.write(`There is no ${name} yet.\n`);
   process.exitCode = report.failed.length === 0 ? 0 : 1;
 }

@@ -1,0 +1,167 @@
+// nodes, stats, billing: the machines behind it all, the totals, and the money.
+
+import type { z } from "zod";
+import type { NetworkNodeView } from "../../protocol/node-views.ts";
+import type { EntryView } from "../../protocol/views.ts";
+import { present } from "../output/present.ts";
+import { type Column, renderFacts, renderTable } from "../output/table.ts";
+import { age, clean, moment, money, painted } from "../output/words.ts";
+import { type Cli, wholeNumber } from "../program.ts";
+import type { CommonFlags } from "../session.ts";
+
+const NODE_COLUMNS: readonly Column<NetworkNodeView>[] = [
+  { title: "ID", cell: ({ id }) => id, min: 12 },
+  { title: "NAME", cell: ({ name }) => name, min: 8, drop: 3 },
+  {
+    title: "STATUS",
+    cell: ({ status }) => status,
+    min: 6,
+    paint: ({ status }, shown, colours) => painted(status, colours, shown),
+  },
+  { title: "CORES", cell: ({ cpu_cores }) => String(cpu_cores), right: true, drop: 5 },
+  { title: "MEM", cell: ({ memory_gb }) => `${memory_gb}G`, right: true, drop: 6 },
+  { title: "GPU", cell: ({ gpu_model }) => gpu_model ?? "", min: 8, drop: 4 },
+  { title: "REP", cell: ({ reputation_score }) => String(reputation_score), right: true },
+  { title: "RAN", cell: ({ total_jobs_run }) => String(total_jobs_run), right: true, drop: 2 },
+  { title: "RIGHT", cell: ({ success_rate }) => percent(success_rate), right: true, drop: 1 },
+  { title: "REGION", cell: ({ region }) => region, wide: true },
+  { title: "OWNER", cell: ({ owner_short }) => owner_short, wide: true },
+  { title: "RUNTIME", cell: ({ runtime }) => runtime, wide: true },
+  { title: "PROVEN", cell: ({ evidence }) => (evidence.proven ? "yes" : "no"), wide: true },
+  { title: "PROVIDER ID", cell: ({ provider_id }) => provider_id, wide: true },
+];
+
+const ENTRY_COLUMNS: readonly Column<z.infer<typeof EntryView>>[] = [
+  { title: "AT", cell: ({ at }) => moment(at), drop: 1 },
+  { title: "KIND", cell: ({ kind }) => kind },
+  { title: "BOOK", cell: ({ book }) => book, drop: 2 },
+  { title: "AMOUNT", cell: ({ amount }) => money(amount), right: true },
+  { title: "WHAT", cell: ({ description }) => description, min: 8 },
+  { title: "FUNDS", cell: ({ funds }) => funds, wide: true },
+  { title: "JOB", cell: ({ job_id }) => job_id ?? "", wide: true },
+];
+
+export function addNetwork(cli: Cli): void {
+  const nodes = cli
+    .add("nodes [id]", "the machines that run batch jobs, or one of them")
+    .option("--all", "every one of them, page by page")
+    .option("--limit <n>", "how many at most", wholeNumber, 100);
+  cli.does<CommonFlags & { readonly all?: boolean; readonly limit: number }>(nodes, async (flags, [id]) => {
+    const { client, io } = await cli.open(flags);
+    if (id !== undefined) {
+      const node = await client.getNode({ params: { id } });
+      present(io, flags, { data: node, names: [node.id], text: () => describeNode(cli, node) });
+      return;
+    }
+    const found: NetworkNodeView[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const left = flags.all ? 100 : Math.max(1, Math.min(100, flags.limit - found.length));
+      const page = await client.listNodes({ query: { limit: String(left), ...(cursor ? { cursor } : {}) } });
+      found.push(...page.nodes);
+      cursor = page.next_cursor;
+    } while (cursor !== null && (flags.all || found.length < flags.limit));
+    present(io, flags, {
+      data: { nodes: found, count: found.length, next_cursor: cursor },
+      names: found.map((node) => node.id),
+      text: (wide) =>
+        found.length === 0 ? "No machine is here yet.\n" : renderTable(NODE_COLUMNS, found, { ...io, wide }),
+    });
+    if (cursor !== null) io.tell("There are more; --all shows them.");
+  });
+
+  cli.does(cli.add("stats", "totals of machines and jobs"), async (flags) => {
+    const { client, io } = await cli.open(flags);
+    const stats = await client.stats();
+    const { nodes: machines, resources, jobs, berth } = stats;
+    present(io, flags, {
+      data: stats,
+      names: [],
+      text: () =>
+        renderFacts(
+          [
+            ["Nodes", `${machines.online} online, ${machines.busy} busy, ${machines.total} in all`],
+            ["Owners", `${berth.owners_online} with a machine that is there`],
+            ["Resources", `${resources.total_cpu_cores} cores, ${resources.total_memory_gb} GB memory`],
+            [
+              "Jobs",
+              `${jobs.running} running, ${jobs.completed} completed, ${jobs.failed} failed, ${jobs.total} in all`,
+            ],
+            ["Waiting", `${berth.queue_length} batch jobs`],
+            [
+              "Executions",
+              `${berth.executions_last_minute} in the last minute, ${berth.executions_last_hour} in the last hour`,
+            ],
+            ["Verdict after", verdictTimes(berth.verdict_seconds)],
+            ["Verified", `${berth.verified_executions} executions; ${percent(berth.agreement_rate)} of votes agreed`],
+          ],
+          io.colours,
+        ),
+    });
+  });
+
+  const billing = cli
+    .add("billing", "your balance, and what was booked last")
+    .option("--job <id>", "only what was booked for this job")
+    .option("--limit <n>", "how many entries at most, up to 100", wholeNumber, 20);
+  cli.does<CommonFlags & { readonly job?: string; readonly limit: number }>(billing, async (flags) => {
+    const { client, io } = await cli.open(flags);
+    const limit = String(Math.max(1, Math.min(100, flags.limit)));
+    const balance = await client.getBilling({ query: { limit } });
+    const { entries, next_cursor } = flags.job
+      ? await client.listEntries({ query: { limit, job_id: flags.job } })
+      : balance;
+    present(io, flags, {
+      data: { ...balance, entries, count: entries.length, next_cursor },
+      names: entries.map((entry) => entry.id),
+      text: (wide) =>
+        renderFacts(
+          [
+            ["Account", balance.account],
+            ["Available", `${money(balance.available)}, ${money(balance.available_promotion)} of it promotion`],
+            ["Held", money(balance.held)],
+            ["Spent", money(balance.spent)],
+            ["Earned", money(balance.earned)],
+          ],
+          io.colours,
+        ) + (entries.length === 0 ? "" : `\n${renderTable(ENTRY_COLUMNS, entries, { ...io, wide })}`),
+    });
+  });
+}
+
+function percent(share: number | null): string {
+  return share === null ? "-" : `${(share * 100).toFixed(1)} %`;
+}
+
+function verdictTimes({ p50, p95 }: { readonly p50: number | null; readonly p95: number | null }): string {
+  return p50 === null || p95 === null ? "-" : `${p50.toFixed(1)} s (half of them), ${p95.toFixed(1)} s (95 %)`;
+}
+
+function describeNode({ io }: Cli, node: NetworkNodeView): string {
+  const { evidence } = node;
+  const gpus = node.gpus
+    .map(({ model, total, available }) => `${total} × ${clean(model)} (${available} free)`)
+    .join(", ");
+  return renderFacts(
+    [
+      ["Name", io.colours.bold(clean(node.name))],
+      ["ID", clean(node.id)],
+      ["Provider", node.provider_id === node.id ? null : node.provider_id],
+      ["Status", `${painted(node.status, io.colours)} (${node.provider_status})`],
+      ["Region", clean(node.region)],
+      ["Machine", `${node.cpu_cores} cores, ${node.memory_gb} GB memory${gpus ? `, ${gpus}` : ""}`],
+      ["Runs", node.runtime],
+      ["Owner", node.owner],
+      ["Reputation", String(node.reputation_score)],
+      ["Jobs", `${node.total_jobs_run} run, ${node.successful_jobs_run} right, ${node.failed_jobs} not`],
+      [
+        "Evidence",
+        `${evidence.verified.toFixed(1)} verified, ${evidence.bad.toFixed(1)} bad, ${evidence.streak} in a row`,
+      ],
+      ["Proven", evidence.proven ? "yes" : "not yet"],
+      ["Quarantined", evidence.quarantined ? clean(evidence.quarantine_reason ?? "yes") : null],
+      ["Seen", `${age(node.last_heartbeat, io.now())} ago`],
+    ],
+    io.colours,
+  );
+}

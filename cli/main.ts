@@ -1,0 +1,20 @@
+// berth: the command line of customers. It talks the wire like everybody else and knows nothing of the server.
+import packageJson from "../package.json" with { type: "json" };
+import { addCommands } from "./commands/all.ts";
+import { EXIT } from "./errors.ts";
+import { processIo } from "./io.ts";
+import { createCli } from "./program.ts";
+
+// Whoever reads the output may leave early, as `head` does: that is no error of ours.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.error));
+
+const interrupted = new AbortController();
+process.on("SIGINT", () => {
+  if (interrupted.signal.aborted) process.exit(EXIT.interrupted);
+  interrupted.abort();
+});
+
+const cli = createCli(processIo(interrupted.signal), packageJson.version);
+addCommands(cli, packageJson.version);
+process.exitCode = await cli.run(process.argv.slice(2));
