@@ -11,6 +11,7 @@ import {
   SIGNATURE_HEADERS,
   signedText,
 } from "../protocol/agent.ts";
+import { ResultsAnswer, type ResultsReport } from "../protocol/results.ts";
 import { type Identity, parseEnrolment } from "./identity.ts";
 
 const MAX_ANSWER_BYTES = 8 << 20;
@@ -20,6 +21,7 @@ const MARGIN_MS = 10_000;
 const Answer = z.object(HeartbeatAnswer.shape);
 const Drained = z.object({ draining: z.boolean(), live_executions: z.int().min(0) });
 const Logged = z.object({ next_offset: z.int().min(0) });
+const Delivered = z.object({ results: z.array(z.object(ResultsAnswer.shape.results.element.shape)) });
 const Problem = z.object({ code: z.string(), detail: z.string().optional() });
 
 export class BrokerError extends Error {
@@ -50,6 +52,8 @@ export interface BrokerClient {
   beat(providerId: ProviderId, beat: Heartbeat, waitSeconds: number, signal: AbortSignal): Promise<HeartbeatAnswer>;
   /** @returns where the next part goes on */
   reportLogs(providerId: ProviderId, id: ExecutionId, part: LogReport, signal: AbortSignal): Promise<number>;
+  /** @returns one answer a result, as far as the broker gave one */
+  reportResults(providerId: ProviderId, report: ResultsReport, signal: AbortSignal): Promise<ResultsAnswer>;
   drain(providerId: ProviderId, wish: z.infer<typeof AgentDrain>): Promise<z.infer<typeof Drained>>;
 }
 
@@ -112,6 +116,11 @@ export function createBrokerClient(
       const path = `/api/v1/providers/${providerId}/executions/${id}/logs`;
       const text = await postSigned(path, part, AbortSignal.any([signal, AbortSignal.timeout(30_000)]));
       return understand(text, (answer) => Logged.parse(answer).next_offset);
+    },
+    async reportResults(providerId, report, signal) {
+      const path = `/api/v1/providers/${providerId}/results`;
+      const text = await postSigned(path, report, AbortSignal.any([signal, AbortSignal.timeout(30_000)]));
+      return understand(text, (answer) => Delivered.parse(answer));
     },
     async drain(providerId, wish) {
       const path = `/api/v1/providers/${providerId}/agent-drain`;

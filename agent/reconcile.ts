@@ -18,15 +18,17 @@ export async function reconcile(runtime: Runtime, answer: HeartbeatAnswer, log: 
     if (!isId("exec", id) || wanted.has(id)) continue;
     runtime.remove(id).catch((error: unknown) => log.error({ err: error, execution: id }, "removal failed"));
   }
-  let failed = 0;
-  for (const spec of specs) {
-    const leftMs = timeLeft(spec.deadline, answer.now, nowMs);
-    try {
-      await runtime.apply(spec, Date.parse(spec.deadline) - nowMs - leftMs);
-    } catch (error) {
-      failed += 1;
-      log.error({ err: error, execution: spec.id }, "start failed");
-    }
-  }
-  return failed;
+  const started = await Promise.all(
+    specs.map(async (spec) => {
+      const leftMs = timeLeft(spec.deadline, answer.now, nowMs);
+      try {
+        await runtime.apply(spec, Date.parse(spec.deadline) - nowMs - leftMs);
+        return true;
+      } catch (error) {
+        log.error({ err: error, execution: spec.id }, "start failed");
+        return false;
+      }
+    }),
+  );
+  return started.filter((ok) => !ok).length;
 }

@@ -14,6 +14,7 @@ import { startSendingLogs } from "./log-sender.ts";
 import { watchMachine } from "./machine-watch.ts";
 import { backoffMs, rest } from "./pace.ts";
 import type { Paths } from "./paths.ts";
+import { startSendingResults } from "./result-sender.ts";
 import { takeDataDir } from "./run-lock.ts";
 import { findRuntime, type Offered } from "./runtimes/registry.ts";
 import { openSequence } from "./sequence.ts";
@@ -120,6 +121,7 @@ async function run(
   const client = createBrokerClient(config.broker, identity);
   const sequence = await openSequence(dataDir);
   const logs = startSendingLogs({ broker: client, providerId, runtime, sequence, log });
+  const results = startSendingResults({ broker: client, providerId, identity, runtime, sequence, log });
   const beats = startBeating({
     broker: client,
     usage: createUsageMeter(() => machine.current().gpus),
@@ -139,7 +141,7 @@ async function run(
   machine.close();
   await beats.stop();
   if (stopExecutionsOnExit) await runtime.stopAll("demo-stopped", "The demo was stopped.");
-  await logs.stop();
+  await Promise.all([logs.stop(), results.stop()]);
   runtime.close();
   await status.settle();
   log.info({ left_running: !stopExecutionsOnExit }, "stopped");
