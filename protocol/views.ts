@@ -183,6 +183,8 @@ export const ReputationEventView = z.strictObject({
   /** as applied, after clamping */
   delta: z.int(),
   reason: z.string(),
+  /** the batch job that it is about; null where it is about none */
+  job_id: z.string().nullable(),
   at: Time,
   /** the score after it */
   score: count,

@@ -149,6 +149,7 @@ export function reputationRows(
       id: reputationEvents.id,
       delta: reputationEvents.delta,
       reason: reputationEvents.reason,
+      jobId: reputationEvents.jobId,
       at: reputationEvents.at,
       score: sql<number>`(sum(${reputationEvents.delta}) over (order by ${reputationEvents.id}))::int`.as("score"),
     })
@@ -160,6 +161,7 @@ export function reputationRows(
       id: scored.id,
       delta: scored.delta,
       reason: scored.reason,
+      jobId: scored.jobId,
       at: scored.at,
       score: scored.score,
       appeal: appeals,

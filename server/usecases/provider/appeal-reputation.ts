@@ -44,6 +44,7 @@ export async function appealReputation(
       id: event.id,
       delta: event.delta,
       reason: event.reason,
+      job_id: event.jobId,
       at: event.at.toISOString(),
       score,
       appeal_until: null,

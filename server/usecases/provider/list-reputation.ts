@@ -32,13 +32,14 @@ export async function listReputation(
 }
 
 function toReputationEventView(
-  { id, delta, reason, at, score, appeal }: ReputationRow,
+  { id, delta, reason, jobId, at, score, appeal }: ReputationRow,
   now: Date,
 ): ReputationEventView {
   return {
     id,
     delta,
     reason,
+    job_id: jobId,
     at: at.toISOString(),
     score,
     appeal_until: appealUntil({ delta, at }, appeal !== null, now)?.toISOString() ?? null,
