@@ -107,10 +107,11 @@ function goOn({ dispatch, redundancy }: Panel, quorum: number, tally: Tally): De
   const mayStillDecide = canDecide(tally, quorum);
   const so = `${agreeing} of ${quorum} distinct owners ${agreeing === 1 ? "agrees" : "agree"}`;
   if (!mayStillDecide && errors >= RULES.mostErrors) {
-    return { kind: "failed", sentence: `${errors} machines could not run it, and ${so}: too many errors to go on.` };
+    return { kind: "failed", sentence: `${errors} owners' machines could not run it: too many errors to go on.` };
   }
   if (!mayStillDecide && members.length >= RULES.mostExecutions) {
-    return { kind: "unresolved", sentence: `After ${members.length} executions ${so} beyond doubt.` };
+    const sentence = `${members.length} executions, and no result that ${quorum} distinct owners agree on beyond doubt.`;
+    return { kind: "unresolved", sentence };
   }
   const missing = mayStillDecide ? 0 : Math.max(1, quorum - agreeing - live.length);
   const atOnce = dispatch === "eager" ? Math.max(redundancy, quorum) - members.length : 0;
