@@ -7,6 +7,7 @@ export interface Example {
 }
 
 const HASH = `# Two owners run it; equal output is accepted.
+kind: batch
 name: hash
 docker_image: alpine:3.20
 command:
@@ -16,6 +17,7 @@ command:
 `;
 
 const STDIN = `# input_data is its stdin; what it leaves in sorted.txt is compared.
+kind: batch
 name: sort-lines
 docker_image: alpine:3.20
 command: [sh, -c, sort -n > sorted.txt]
@@ -24,10 +26,11 @@ input_data: |
   2
   5
 files: [sorted.txt]
-comparator: files
+comparator: {kind: files}
 `;
 
 const NUMERIC = `# Floating point differs a little between machines: numbers may, by rtol and atol.
+kind: batch
 name: mean
 docker_image: alpine:3.20
 command:
@@ -41,6 +44,7 @@ comparator:
 `;
 
 const HIGH = `# Three owners have to agree, and all start at once.
+kind: batch
 name: be-sure
 docker_image: alpine:3.20
 command: [sh, -c, expr 6 "*" 7]
@@ -51,6 +55,7 @@ timeout_seconds: 60
 `;
 
 const GPU = `# One GPU of any model; the seed makes every machine draw the same numbers.
+kind: batch
 name: gpu-sum
 docker_image: pytorch/pytorch:2.9.0-cuda12.8-cudnn9-runtime
 command:

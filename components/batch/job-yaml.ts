@@ -15,6 +15,8 @@ export interface ReadJob {
   /** as the wire takes it; null where it is no YAML */
   readonly body: unknown;
   readonly problems: readonly JobProblem[];
+  /** the text says the body to the letter: nothing was read more kindly than the wire would */
+  readonly literal: boolean;
   /** the line of a field of the wire: its own, or of the nearest thing that is written around it */
   lineOf(field: string): number;
 }
@@ -26,19 +28,23 @@ const MOST_CHARACTERS = 1024 * 1024;
 export function readJobYaml(text: string): ReadJob {
   const lines = new LineCounter();
   if (text.length > MOST_CHARACTERS) {
-    return { body: null, problems: [{ field: "", message: "longer than 1 MiB", line: 1 }], lineOf: () => 1 };
+    return {
+      ...{ body: null, literal: false, lineOf: () => 1 },
+      problems: [{ field: "", message: "longer than 1 MiB", line: 1 }],
+    };
   }
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const problems = doc.errors.map(({ message, pos }) => ({ field: "", message, line: lines.linePos(pos[0]).line }));
   const lineOf = (field: string) => lineIn(doc, lines, field ? field.split(".") : []);
-  if (problems.length > 0) return { body: null, problems, lineOf };
+  if (problems.length > 0) return { body: null, problems, literal: false, lineOf };
   try {
     if (!isMap(doc.contents)) throw new Error("a job is keys and values, such as name: my-job");
     const plain: unknown = doc.toJS({ maxAliasCount: 0 });
-    return { body: lenient(doc, plain), problems: [], lineOf };
+    const body = lenient(doc, plain);
+    return { body, problems: [], literal: JSON.stringify(body) === JSON.stringify(plain), lineOf };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { body: null, problems: [{ field: "", message, line: 1 }], lineOf };
+    return { body: null, problems: [{ field: "", message, line: 1 }], literal: false, lineOf };
   }
 }
 
@@ -63,7 +69,7 @@ function lineIn(doc: Document.Parsed, lines: LineCounter, path: readonly string[
 /** YAML reads 4 as a number and yes as a word; arguments and variables are text as it was written. */
 function lenient(doc: Document.Parsed, plain: unknown): unknown {
   if (!isRecord(plain)) return plain;
-  const job: Record<string, unknown> = { kind: "batch", ...plain };
+  const job: Record<string, unknown> = { ...(plain.kind === undefined ? { kind: "batch" } : {}), ...plain };
   const command = doc.get("command", true);
   if (isSeq(command)) job.command = command.items.map((item) => asWritten(item));
   const environment = doc.get("environment", true);

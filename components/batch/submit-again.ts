@@ -7,6 +7,7 @@ export function submitAgain(job: BatchJobView): Readonly<Record<string, unknown>
   const unless = (name: string, value: unknown, usual: unknown) => (value === usual ? {} : { [name]: value });
   const names = Object.keys(job.environment);
   return {
+    kind: job.kind,
     name: job.name,
     ...unless("description", job.description, ""),
     docker_image: job.docker_image,
