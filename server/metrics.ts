@@ -21,11 +21,24 @@ const httpRequestDuration = new Histogram({
   registers,
 });
 
+const RUN_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
+const WHOLE = "Of the whole broker since this process began: take max, not sum";
 const TOTALS = "Of the whole broker since its first day: every worker tells the same, so take max, not sum";
 
 export const metrics = {
   jobs: new Gauge({ name: "jobs_total", help: "Jobs by status", labelNames: ["status"], registers }),
   nodes: new Gauge({ name: "nodes_total", help: "Providers by status", labelNames: ["status"], registers }),
+  jobDuration: new Histogram({
+    name: "job_execution_duration_seconds",
+    help: `Time that executions of batch jobs ran, told with their verdict. ${WHOLE}`,
+    buckets: RUN_SECONDS,
+    registers,
+  }),
+  consensus: new Gauge({
+    name: "verification_consensus_reached",
+    help: "Share of the newest thousand verdicts that distinct owners agreed on, 0 to 1",
+    registers,
+  }),
   gpus: new Gauge({
     name: "berth_gpus",
     help: "GPUs of admitted providers by state",

@@ -7,7 +7,7 @@ import { createApps } from "../server/http/apps/apps.ts";
 import { createDispatcher } from "../server/http/dispatch.ts";
 import { createWebServer } from "../server/http/node-http.ts";
 import { createTerminals } from "../server/http/terminal.ts";
-import { wireMetrics } from "../server/metrics.ts";
+import { webMetrics } from "../server/network-metrics.ts";
 import { publish } from "../server/published.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { openAnonymousAccount } from "../server/usecases/account/open-account.ts";
@@ -27,12 +27,13 @@ async function main(): Promise<void> {
   });
   const { default: next } = await import("next");
   const { deps, close } = await createRuntime(env, "web");
+  const metrics = webMetrics(deps);
   const dispatcher = createDispatcher({
     deps,
     trustedProxies: env.trustedProxies,
     sessionSecret: env.nextAuthSecret,
     production: env.production,
-    metrics: wireMetrics,
+    metrics,
   });
   publish({ deps, dispatch: dispatcher.dispatch });
   await openAnonymousAccount(deps);
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   const pages = next({ dev: false, dir: ROOT, hostname: env.bindHost, port: env.port, httpServer });
   await pages.prepare();
   const terminals = createTerminals(deps, dispatcher);
-  const apps = createApps({ deps, trustedProxies: env.trustedProxies, metrics: wireMetrics });
+  const apps = createApps({ deps, trustedProxies: env.trustedProxies, metrics });
   const upgrades = [apps.upgrade, terminals.upgrade];
   const { server, stop } = createWebServer(dispatcher, pages.getRequestHandler(), upgrades, apps);
   server.listen(env.port, env.bindHost);

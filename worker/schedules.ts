@@ -2,7 +2,8 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Deps } from "../server/deps.ts";
-import { metrics, setCounts, setTotals } from "../server/metrics.ts";
+import { metrics, setTotals } from "../server/metrics.ts";
+import { networkGauges } from "../server/network-metrics.ts";
 import { sweepBatch } from "../server/usecases/batch/sweep-batch.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
 import { compareNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
@@ -12,7 +13,6 @@ import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
 import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
 import { checkSavedSearches } from "../server/usecases/search/check-saved-searches.ts";
 import { eventCounter } from "../server/usecases/system/count-events.ts";
-import { countState } from "../server/usecases/system/count-state.ts";
 import { forgetOldRows } from "../server/usecases/system/forget-old-rows.ts";
 import { hasTurn } from "../server/usecases/system/has-turn.ts";
 import { stampWorker } from "../server/usecases/system/stamp-worker.ts";
@@ -71,15 +71,7 @@ function schedules(workerName: string): readonly Schedule[] {
     {
       name: "count",
       everyMs: 15_000,
-      run: async (deps) => {
-        const { jobs, providers, gpus, pending, lag } = await countState(deps);
-        setCounts(metrics.jobs, "status", jobs);
-        setCounts(metrics.nodes, "status", providers);
-        setCounts(metrics.gpus, "state", gpus);
-        metrics.providersPending.set(pending.count);
-        metrics.oldestPending.set(pending.oldestSeconds);
-        setCounts(metrics.sweepLag, "kind", lag);
-      },
+      run: networkGauges(),
     },
     {
       name: "events",
