@@ -2,7 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
 
-const PAGES = ["/", "/rent", "/jobs", "/billing", "/settings", "/nothing-here"];
+const PAGES = ["/", "/rent", "/submit", "/jobs", "/network", "/billing", "/settings", "/nothing-here"];
 
 /** DESIGN §12: public pages stay under this, compressed. */
 const MOST_SCRIPT_BYTES = 200_000;
@@ -41,7 +41,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-for (const path of ["/", "/rent"]) {
+for (const path of ["/", "/rent", "/submit", "/network"]) {
   test(`${path} is light: under 200 kB of script, and none of it a wallet`, async ({ page }) => {
     const { bytes, texts } = await scriptsOf(page, () => page.goto(path, { waitUntil: "networkidle" }));
     expect(bytes).toBeGreaterThan(0);

@@ -21,9 +21,9 @@ test("curl is given the body as it is, whatever quotes and lines are in it", () 
   expect(JSON.parse(given.at(-1) ?? "")).toEqual(body);
 });
 
-/** What `cat > job.yaml` would be given. */
+/** What `berth apply -f -` would read. */
 function jobFileOf(text: string): string {
-  const script = asCli(text).replace("cat > job.yaml", "cat").replace("berth submit", ": ");
+  const script = asCli(text).replace("berth apply -f -", "cat");
   return execFileSync("sh", ["-c", script], { encoding: "utf8" });
 }
 

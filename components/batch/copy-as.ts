@@ -13,11 +13,11 @@ export function asCurl(origin: string, body: unknown): string {
   ].join(" \\\n  ");
 }
 
-/** Writes job.yaml beside the reader and submits it. The end mark is one that the text does not hold. */
+/** The end mark is one that the text does not hold. */
 export function asCli(text: string): string {
   const { body, literal } = readJobYaml(text);
   const yaml = literal || !isRecord(body) ? text : jobYaml(body); // the command line is as strict as the wire
   let mark = "JOB";
   while (yaml.split("\n").includes(mark)) mark += "_";
-  return `cat > job.yaml <<'${mark}'\n${yaml.endsWith("\n") ? yaml : `${yaml}\n`}${mark}\nberth submit job.yaml\n`;
+  return `berth apply -f - <<'${mark}'\n${yaml.endsWith("\n") ? yaml : `${yaml}\n`}${mark}\n`;
 }
