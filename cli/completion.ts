@@ -14,9 +14,8 @@ export function candidates(program: Command, words: readonly string[]): Candidat
   const typed = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const command = subcommandOf(program, before) ?? program;
-  const awaited = command.options.find(
-    (option) => option.required && [option.short, option.long].includes(before.at(-1)),
-  );
+  const last = before.at(-1) ?? "";
+  const awaited = command.options.find((option) => option.required && (option.short === last || option.long === last));
   const values = awaited ? (awaited.argChoices ?? []).map((value) => ({ value, about: "" })) : null;
   const found = values ?? (typed.startsWith("-") ? flagsOf(command) : wordsOf(program, command));
   return found.filter(({ value }) => value.startsWith(typed));

@@ -124,9 +124,9 @@ function checked(body: JobInput): JobInput {
 /** exact, json, files, numeric or numeric:RTOL[,ATOL] */
 export function comparator(text: string): NonNullable<Batch["comparator"]> {
   if (text === "exact" || text === "json" || text === "files") return { kind: text };
-  const [, rtol, atol] = /^numeric(?::([\d.e+-]+)(?:,([\d.e+-]+))?)?$/i.exec(text) ?? [null];
-  const [relative, absolute] = [rtol, atol].map((one) => (one === undefined ? undefined : Number(one)));
-  if (!text.startsWith("numeric") || [relative, absolute].some(Number.isNaN) || rtol === null)
+  const match = /^numeric(?::([\d.e+-]+)(?:,([\d.e+-]+))?)?$/i.exec(text);
+  const [relative, absolute] = [match?.[1], match?.[2]].map((one) => (one === undefined ? undefined : Number(one)));
+  if (!match || Number.isNaN(relative) || Number.isNaN(absolute))
     throw new InvalidArgumentError("It is exact, json, files, numeric or numeric:RTOL,ATOL such as numeric:1e-6,1e-9.");
   return { kind: "numeric", ...given("rtol", relative), ...given("atol", absolute) };
 }
