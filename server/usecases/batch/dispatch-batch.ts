@@ -21,6 +21,7 @@ import { lockRooms, type Room } from "../../repos/batch-rooms.ts";
 import { type NewEvent, recordEvents } from "../../repos/events.ts";
 import { recomputeManyOffers } from "../../repos/offers.ts";
 import { type Drawn, drawRound, type Round, START_ALLOWANCE_MS } from "./draw-round.ts";
+import { FIRST_HEDGE_LOOK_MS } from "./judge.ts";
 import { groupsNow, machinesNow } from "./pool.ts";
 
 export type DispatchDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings" | "log">;
@@ -28,8 +29,6 @@ export type DispatchDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settin
 /** Jobs of one round that get something, and jobs that are looked at for it: those that fit nowhere hold up no other. */
 const MOST_JOBS = 100;
 const LOOKED_AT = 500;
-/** A run that is not over by then is compared with runs like it, for the first time. */
-export const FIRST_HEDGE_LOOK_MS = 2_000;
 
 /**
  * One round: at most a hundred jobs, in one transaction, one dispatcher at a time. Rings again where more could be given out.

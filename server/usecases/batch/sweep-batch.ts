@@ -1,11 +1,99 @@
 // The periodic catch-up of batch jobs: timeouts, silent providers, hedges, queues that took too long, rings that were lost.
+import { isBatchLive } from "../../../domain/execution/batch-state.ts";
+import type { JobId } from "../../../domain/ids.ts";
+import { RULES } from "../../../domain/verification/constants.ts";
 import type { Deps } from "../../deps.ts";
+import { anyWaiting } from "../../repos/batch-dispatch.ts";
+import { claimDueJobs, jobsOnAbsent, type TypicalRun, typicalRuns } from "../../repos/batch-sweep.ts";
+import type { KnownProvider } from "../../repos/evidence.ts";
+import { type Case, endMember } from "./judge.ts";
+import { settleJobs } from "./settle-batch.ts";
 
 export type SweepBatchDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings" | "log">;
 
+type Swept = { timedOut: number; lost: number; hedged: number; unresolved: number };
+
+const CLAIM_AT_ONCE = 100;
+/** The rest waits for the next sweep, a second later. */
+const MOST_CLAIMS = 10;
+
 /** @returns corrections by kind */
-export async function sweepBatch(
-  _deps: SweepBatchDeps,
-): Promise<{ readonly timedOut: number; readonly lost: number; readonly hedged: number; readonly unresolved: number }> {
-  return { timedOut: 0, lost: 0, hedged: 0, unresolved: 0 };
+export async function sweepBatch(deps: SweepBatchDeps): Promise<Readonly<Swept>> {
+  const { db, clock, queue } = deps;
+  const swept: Swept = { timedOut: 0, lost: 0, hedged: 0, unresolved: 0 };
+  await lookAt(deps, await jobsOnAbsent(db, CLAIM_AT_ONCE), swept);
+  for (let claims = 0; claims < MOST_CLAIMS; claims++) {
+    const due = await claimDueJobs(db, clock.now(), CLAIM_AT_ONCE);
+    await lookAt(deps, due, swept);
+    if (due.length < CLAIM_AT_ONCE) break;
+  }
+  if (await anyWaiting(db, clock.now())) await queue.ring("batch.dispatch", {});
+  return swept;
+}
+
+/** Together; one by one where that fails, so that one job of them holds up no other. */
+async function lookAt(deps: SweepBatchDeps, jobs: readonly JobId[], swept: Swept): Promise<void> {
+  if (jobs.length === 0) return;
+  const typical = await typicalRuns(deps.db, jobs, RULES.hedgePercentile);
+  try {
+    await look(deps, jobs, typical, swept);
+  } catch (error) {
+    if (jobs.length === 1) throw error;
+    for (const id of jobs)
+      await look(deps, [id], typical, swept).catch((err: unknown) => {
+        deps.log.error({ err, job: id }, "a batch job could not be looked at; the next sweep tries again");
+      });
+  }
+}
+
+async function look(
+  deps: SweepBatchDeps,
+  jobs: readonly JobId[],
+  typical: ReadonlyMap<JobId, TypicalRun>,
+  swept: Swept,
+): Promise<void> {
+  const cases = await settleJobs(deps, {
+    jobs,
+    change: (all, { providers }, now) => {
+      const open = [...all.values()].filter(({ job }) => !job.decidedAt);
+      for (const one of open) {
+        for (const member of one.members.filter(({ status }) => isBatchLive(status))) {
+          if (member.deadlineAt <= now) endMember(one, member, "timedOut", "timed-out", now);
+          else if (isAbsent(providers.get(member.providerId))) endMember(one, member, "gone", "provider-silent", now);
+        }
+        hedge(one, typical.get(one.job.id), now);
+      }
+      return { value: open, results: [] };
+    },
+  });
+  for (const { job, members, ended, told } of cases) {
+    for (const { id, endCause } of members) {
+      if (ended.has(id) && endCause === "timed-out") swept.timedOut += 1;
+      if (ended.has(id) && endCause === "provider-silent") swept.lost += 1;
+    }
+    if (told?.code === "hedged") swept.hedged += 1;
+    if (job.reason === "no-machines") swept.unresolved += 1;
+  }
+}
+
+function isAbsent(provider: KnownProvider | undefined): boolean {
+  return provider?.presence === "offline" || provider?.admission !== "approved";
+}
+
+/** One more copy, once a job, where all that runs takes longer than nearly all runs like it took. */
+function hedge(one: Case, like: TypicalRun | undefined, now: Date): void {
+  const { job, members } = one;
+  const live = members.filter(({ status }) => isBatchLive(status));
+  if (job.hedged || job.copiesWanted > 0 || live.length === 0) return;
+  one.hedgeAt = null;
+  if (!like || like.ms === null || like.samples < RULES.hedgeSamples || members.length >= RULES.mostExecutions) return;
+  const newest = Math.max(...live.map(({ startedAt, createdAt }) => (startedAt ?? createdAt).getTime()));
+  const at = new Date(newest + like.ms);
+  if (at > now) {
+    one.hedgeAt = at;
+    return;
+  }
+  job.hedged = true;
+  job.copiesWanted = 1;
+  one.told = { code: "hedged", message: "It runs longer than nearly all runs like it: one more machine is asked." };
 }

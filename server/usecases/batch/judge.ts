@@ -1,0 +1,246 @@
+// One job and its panel while they are judged: what ended, what that decides, and what follows for everybody in it. Pure.
+import {
+  advanceBatch,
+  type BatchEnd,
+  type BatchExecutionEvent,
+  isBatchLive,
+} from "../../../domain/execution/batch-state.ts";
+import type { ExecutionId } from "../../../domain/ids.ts";
+import { quorumOf, type Verdict } from "../../../domain/job/batch.ts";
+import type { ReasonCode } from "../../../domain/job/reasons.ts";
+import {
+  countsAsEvidence,
+  type Decision,
+  decide,
+  lateVote,
+  type Outcome,
+  type Panel,
+} from "../../../domain/verification/decide.ts";
+import { type Evidence, weightOf } from "../../../domain/verification/evidence.ts";
+import type { Member, PanelJob } from "../../repos/batch-verdicts.ts";
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface Vote {
+  readonly member: Member;
+  readonly vote: "agreed" | "disagreed";
+  /** whether it is evidence, and changes the score */
+  readonly counts: boolean;
+}
+
+/** Whatever is changed here is written afterwards. */
+export interface Case {
+  readonly job: Mutable<PanelJob>;
+  readonly members: readonly Mutable<Member>[];
+  readonly touched: Set<ExecutionId>;
+  /** ended in this step, with what they were before */
+  readonly ended: Map<ExecutionId, "result" | "error" | "cancelled">;
+  /** filled where it is decided */
+  readonly votes: Vote[];
+  decision: Decision | null;
+  /** when it is compared with runs like it next; null: never again; undefined: as it was */
+  hedgeAt: Date | null | undefined;
+  /** for the timeline */
+  told: { readonly code: string; readonly message: string } | null;
+}
+
+export function openCase(job: PanelJob, members: readonly Member[]): Case {
+  return {
+    job: { ...job },
+    members: members.map((member) => ({ ...member })).sort((a, b) => a.number - b.number),
+    ...{ touched: new Set(), ended: new Map(), votes: [] },
+    ...{ decision: null, hedgeAt: undefined, told: null },
+  };
+}
+
+/** Ends a live execution. @param end why it has no result; null where it has */
+export function endMember(
+  { touched, ended }: Case,
+  member: Mutable<Member>,
+  event: Exclude<BatchExecutionEvent, "started">,
+  end: BatchEnd | null,
+  now: Date,
+): void {
+  member.status = advanceBatch(member.status, event);
+  member.endedAt = now;
+  member.endCause = end;
+  touched.add(member.id);
+  ended.set(member.id, event === "result" ? "result" : event === "cancelled" ? "cancelled" : "error");
+}
+
+export interface Bench {
+  readonly now: Date;
+  readonly evidenceOf: (member: Member) => Evidence;
+  /** under the job's comparator */
+  readonly agrees: Panel["agrees"];
+}
+
+/** Decides an open case, or says what it waits for; a decided one only hears what came late. */
+export function judge(one: Case, bench: Bench): void {
+  if (one.job.decidedAt) {
+    hearLate(one, bench);
+    return;
+  }
+  const { job, members } = one;
+  const decision = decide({
+    members: members.map((member) => {
+      return {
+        id: member.id,
+        group: member.ownerGroup,
+        evidence: bench.evidenceOf(member),
+        outcome: outcomeOf(member),
+      };
+    }),
+    quorum: quorumOf(job),
+    redundancy: job.redundancy,
+    dispatch: job.dispatch,
+    agrees: bench.agrees,
+  });
+  if (decision.kind !== "wait") close(one, bench, decision, REASON_OF[decision.kind]);
+  else if (queueIsOver(one, decision.copies, bench.now))
+    close(one, bench, noMachines(decision.sentence), "no-machines");
+  else wait(one, decision, bench.now);
+}
+
+const REASON_OF = {
+  accepted: null,
+  unverified: null,
+  "job-error": "job-error",
+  nondeterministic: "nondeterministic",
+  unresolved: "unresolved",
+  failed: "too-many-errors",
+} as const satisfies Record<Exclude<Decision["kind"], "wait">, ReasonCode | null>;
+
+function noMachines(sentence: string): Closing {
+  return { kind: "unresolved", sentence: `No machine of another owner was free for it in time. ${sentence}` };
+}
+
+/** What an execution came to, as far as it counts. */
+export function outcomeOf({ status, digest, endCause, exitCode }: Member): Outcome {
+  if (isBatchLive(status)) return { kind: "live" };
+  if (status === "succeeded" && digest !== null) return { kind: "result", digest };
+  if (status === "stopped" || endCause === "cannot-run") return { kind: "void" };
+  return { kind: "error", end: endCause ?? "infrastructure", exitCode };
+}
+
+const live = ({ members }: Case) => members.filter(({ status }) => isBatchLive(status));
+
+/** What still runs may decide by itself; then it is waited for, however long the queue was. */
+function queueIsOver(one: Case, copies: number, now: Date): boolean {
+  const { waitingSince, queueTimeoutSeconds } = one.job;
+  if (live(one).length > 0 || waitingSince === null) return false;
+  return copies > 0 && waitingSince.getTime() + queueTimeoutSeconds * 1000 <= now.getTime();
+}
+
+/** A run that is not over by then is compared with runs like it, for the first time. */
+export const FIRST_HEDGE_LOOK_MS = 2_000;
+const LOOK_ANYWAY_MS = 60_000;
+
+function wait(one: Case, { copies, tied, sentence }: Decision & { kind: "wait" }, now: Date): void {
+  const { job, members } = one;
+  const hedging = job.hedged && job.copiesWanted > 0 && one.ended.size === 0;
+  const wanted = hedging ? Math.max(copies, job.copiesWanted) : copies;
+  const more = wanted > 0 && wanted !== job.copiesWanted && members.length > 0;
+  job.copiesWanted = wanted;
+  job.tied = tied;
+  job.waitingSince = wanted > 0 ? (job.waitingSince ?? now) : null;
+  job.status = statusOf(one);
+  const times = live(one).map(({ deadlineAt }) => deadlineAt.getTime());
+  if (times.length > 0 && !job.hedged && one.hedgeAt !== null)
+    times.push(one.hedgeAt?.getTime() ?? now.getTime() + FIRST_HEDGE_LOOK_MS);
+  if (job.waitingSince) times.push(job.waitingSince.getTime() + job.queueTimeoutSeconds * 1000);
+  if (times.length === 0) times.push(now.getTime() + LOOK_ANYWAY_MS);
+  // Past deadlines are this step's to end: what is left is looked at again soon, and not in a busy loop.
+  job.nextLookAt = new Date(Math.max(now.getTime() + 1_000, Math.min(...times)));
+  if (more) one.told ??= { code: "escalated", message: sentence };
+  else if ([...one.ended.values()].includes("result"))
+    one.told ??= { code: "result", message: `A result is in. ${sentence}` };
+  else if (one.ended.size > 0)
+    one.told ??= { code: "execution-failed", message: `A machine could not run it. ${sentence}` };
+}
+
+function statusOf({ members }: Case): PanelJob["status"] {
+  if (members.some(({ status }) => status === "succeeded")) return "verifying";
+  if (members.some(({ status }) => status === "running")) return "running";
+  return members.some(({ status }) => status === "scheduled") ? "scheduled" : "pending";
+}
+
+type Closing = Exclude<Decision, { kind: "wait" }> | { readonly kind: "cancelled"; readonly sentence: string };
+
+/** The customer's own wish, in the place of a verdict. */
+export function cancel(one: Case, bench: Bench): void {
+  close(one, bench, { kind: "cancelled", sentence: "You cancelled it." }, "cancelled-by-customer");
+}
+
+function close(one: Case, bench: Bench, decision: Closing, reason: ReasonCode | null): void {
+  const { job, members } = one;
+  const { now } = bench;
+  for (const member of live(one)) {
+    endMember(one, member, "cancelled", "cancelled", now);
+    if (member.startedAt) member.runMs = Math.max(0, now.getTime() - member.startedAt.getTime());
+  }
+  const accepted = decision.kind === "accepted" || decision.kind === "unverified" ? decision : null;
+  job.status = decision.kind === "cancelled" ? "cancelled" : accepted ? "completed" : "failed";
+  job.reason = reason;
+  job.verdict = verdictOf(decision, reason);
+  job.resultExecutionId = accepted?.representative ?? null;
+  job.decidedAt = now;
+  job.copiesWanted = 0;
+  job.waitingSince = null;
+  job.nextLookAt = null;
+  one.decision = decision.kind === "cancelled" ? null : decision;
+  one.told = { code: CODE_OF[decision.kind], message: job.verdict.sentence };
+  if (!accepted) return;
+  const sides = [
+    ["agreed", new Set(accepted.votes.agreed)],
+    ["disagreed", new Set(accepted.votes.disagreed)],
+  ] as const;
+  for (const member of members)
+    for (const [vote, ids] of sides) if (ids.has(member.id)) castVote(one, bench, member, vote);
+  hearLate(one, bench);
+}
+
+const CODE_OF = {
+  accepted: "verified",
+  unverified: "unverified",
+  "job-error": "job-error",
+  nondeterministic: "nondeterministic",
+  unresolved: "unresolved",
+  failed: "failed",
+  cancelled: "cancelled",
+} as const satisfies Record<Closing["kind"], string>;
+
+function verdictOf(decision: Closing, reason: ReasonCode | null): Verdict {
+  const { kind, sentence } = decision;
+  const standing = { recalledAt: null, recheck: null };
+  if (kind !== "accepted" && kind !== "unverified")
+    return { kind, reason, digest: null, credibility: null, votes: 0, sentence, ...standing };
+  const { digest, credibility, groups } = decision;
+  return { kind, reason, digest, credibility, votes: groups, sentence, ...standing };
+}
+
+function castVote(one: Case, { evidenceOf }: Bench, member: Mutable<Member>, vote: "agreed" | "disagreed"): void {
+  const { job } = one;
+  member.vote = vote;
+  member.weight = weightOf(evidenceOf(member));
+  one.touched.add(member.id);
+  const pool = { groups: job.poolGroups ?? 0, unfiltered: job.poolGroupsUnfiltered ?? 0 };
+  one.votes.push({ member, vote, counts: job.verdict?.kind === "accepted" && countsAsEvidence(pool) });
+}
+
+/** What came after its execution had ended: it has a vote, but changes nothing of what was decided. */
+function hearLate(one: Case, bench: Bench): void {
+  const { job, members } = one;
+  const { verdict, resultExecutionId } = job;
+  if (!verdict?.digest || !resultExecutionId || verdict.recalledAt) return;
+  if (verdict.kind !== "accepted" && verdict.kind !== "unverified") return;
+  const decision: Decision = {
+    ...{ kind: verdict.kind, digest: verdict.digest, representative: resultExecutionId, groups: verdict.votes },
+    ...{ credibility: verdict.credibility ?? 0, votes: { agreed: [], disagreed: [] }, sentence: verdict.sentence },
+  };
+  for (const member of members) {
+    if (member.vote !== null || member.digest === null || member.status === "succeeded") continue;
+    const vote = lateVote(decision, member.digest, bench.agrees);
+    if (vote) castVote(one, bench, member, vote);
+  }
+}
