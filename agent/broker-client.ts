@@ -14,7 +14,8 @@ import {
 import { ResultsAnswer, type ResultsReport } from "../protocol/results.ts";
 import { type Identity, parseEnrolment } from "./identity.ts";
 
-const MAX_ANSWER_BYTES = 8 << 20;
+/** Room for the inputs of all batch executions that a large machine can be told to begin at once. */
+const MAX_ANSWER_BYTES = 64 << 20;
 /** Over the wait that was asked for: then the broker counts as gone. */
 const MARGIN_MS = 10_000;
 /** A later broker may say more than this agent understands. */

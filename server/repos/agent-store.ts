@@ -65,13 +65,14 @@ export function agentStore(db: Db, secrets: SecretBox) {
       return row ? toSighting(row) : null;
     },
 
-    /** All that any provider reports, and all that should run. */
+    /** All that any provider reports, and all that should run; what is of a batch job is not looked after here. */
     async sightings(): Promise<Sighting[]> {
       const rows = await db.execute<Row>(sql`
         select coalesce(r.report->>'id', d.execution_id) as execution_id, p.host, d.execution_id is not null as desired,
           pp.provider_id is not null as reported, ${CAUGHT_UP}, r.report
         from (
-          select provider_id, item as report from provider_presence, jsonb_array_elements(report) as each(item)) r
+          select provider_id, item as report from provider_presence, jsonb_array_elements(report) as each(item)
+          where not exists (select 1 from batch_executions e where e.id = item->>'id')) r
         full join desired_executions d on d.provider_id = r.provider_id and d.execution_id = r.report->>'id'
         join providers p on p.id = coalesce(r.provider_id, d.provider_id)
         left join provider_presence pp on pp.provider_id = p.id`);

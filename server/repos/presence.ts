@@ -5,6 +5,7 @@ import type { Admission, Presence, Runtime } from "../../domain/provider/state.t
 import { events } from "../../drizzle/schema/event.ts";
 import { listening, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
+import { beginnings, type Started } from "./batch-news.ts";
 import { HOLDING_STATUSES } from "./providers.ts";
 
 export type PresenceRow = typeof providerPresence.$inferSelect;
@@ -80,17 +81,24 @@ export interface News {
   readonly changed: readonly ExecutionId[];
   /** null where what is left out tells nothing new */
   readonly reported: readonly ExecutionId[] | null;
+  /** of those that changed, the batch executions whose program runs now */
+  readonly started: readonly Started[];
 }
 
-/** Makes live executions due because their own provider has news of them. @returns which */
+/** Makes live rentals due because their own provider has news of them, and begins batch executions. @returns which are due */
 export async function wakeByNews(tx: Tx, news: readonly News[], now: Date): Promise<ExecutionId[]> {
   if (news.length === 0) return [];
   const rows = await tx.execute<{ id: ExecutionId }>(sql`
-    update executions e set next_reconcile_at = ${now.toISOString()}::timestamptz, reconcile_attempts = 0
-    from jsonb_to_recordset(${JSON.stringify(news)}::jsonb) as n("providerId" text, changed jsonb, reported jsonb)
-    where e.provider_id = n."providerId" and e.status in (${HOLDING_STATUSES})
-      and (n.changed @> to_jsonb(e.id) or (jsonb_typeof(n.reported) = 'array' and not n.reported @> to_jsonb(e.id)))
-    returning e.id`);
+    with n as materialized (
+      select * from jsonb_to_recordset(${JSON.stringify(news)}::jsonb)
+        as n("providerId" text, changed jsonb, reported jsonb, started jsonb)),
+    due as (
+      update executions e set next_reconcile_at = ${now.toISOString()}::timestamptz, reconcile_attempts = 0 from n
+      where e.provider_id = n."providerId" and e.status in (${HOLDING_STATUSES})
+        and (n.changed @> to_jsonb(e.id) or (jsonb_typeof(n.reported) = 'array' and not n.reported @> to_jsonb(e.id)))
+      returning e.id),
+    ${beginnings(now)}
+    select id from due`);
   return rows.map(({ id }) => id);
 }
 
@@ -109,7 +117,10 @@ export async function reportsGhosts(tx: Tx, providerId: ProviderId): Promise<boo
       select 1 from provider_presence pp, jsonb_array_elements(pp.report) as each(item)
       where pp.provider_id = ${providerId} and not exists (
         select 1 from executions e where e.id = item->>'id' and e.provider_id = pp.provider_id
-          and e.status in (${HOLDING_STATUSES}))) as ghosts`);
+          and e.status in (${HOLDING_STATUSES}))
+        and not exists (
+        select 1 from batch_executions e where e.id = item->>'id' and e.provider_id = pp.provider_id
+          and e.status in ('scheduled', 'running'))) as ghosts`);
   return row?.ghosts ?? false;
 }
 

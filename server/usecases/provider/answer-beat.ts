@@ -1,13 +1,13 @@
 // What a beat is answered: everything that should run there now, and how the machine stands. Read together for all that
 // are answered at the same moment.
 import { AppError } from "../../../domain/errors.ts";
-import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
+import type { BatchSpec, ExecutionSpec } from "../../../domain/execution/spec.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { type Admission, isNode, providerStatus } from "../../../domain/provider/state.ts";
 import type { HeartbeatAnswer } from "../../../protocol/agent.ts";
-import { toWireSpec } from "../../../protocol/execution-spec.ts";
+import { toWireBatch, toWireSpec } from "../../../protocol/execution-spec.ts";
 import type { Db, Deps } from "../../deps.ts";
-import { type Desired, listDesired } from "../../repos/desired.ts";
+import { type Desired, type DesiredBatch, listDesired } from "../../repos/desired.ts";
 import { joinTicketOf } from "../node/join-ticket.ts";
 import { noticesOf } from "./notices.ts";
 
@@ -26,18 +26,25 @@ export async function answerBeat(
   const desired = await desiredOf(deps, providerId);
   if (!desired) throw new AppError("not-found", "the provider does not exist");
   const now = deps.clock.now();
-  const wanted = MAY_RUN.includes(desired.admission) ? desired.wanted : [];
+  const { wanted, batch } = MAY_RUN.includes(desired.admission) ? desired : { wanted: [], batch: [] };
+  const rentals = wanted.map(({ sealedSpec, expiresAt }) => {
+    const spec: ExecutionSpec = JSON.parse(deps.secrets.open(sealedSpec)); // sealed by us, from this type
+    return toWireSpec(spec, expiresAt);
+  });
   return {
     now: now.toISOString(),
     status: providerStatus(desired.admission, desired.presence, desired.drain),
     notices: noticesOf(desired, { twoAgents, now }),
     join: isNode(desired.runtime) ? await joinTicketOf(deps, providerId) : null,
     generation: desired.generation,
-    executions: wanted.map(({ sealedSpec, expiresAt }) => {
-      const spec: ExecutionSpec = JSON.parse(deps.secrets.open(sealedSpec)); // sealed by us, from this type
-      return toWireSpec(spec, expiresAt);
-    }),
+    executions: [...rentals, ...batch.map((one) => toWireBatch(specOf(deps, providerId, one)))],
   };
+}
+
+function specOf({ secrets }: AnswerDeps, providerId: ProviderId, one: DesiredBatch): BatchSpec {
+  const { sealedEnv, memoryGb, ...shared } = one;
+  const env: Record<string, string> = JSON.parse(secrets.open(sealedEnv)); // sealed by us, from this type
+  return { ...shared, kind: "batch", providerId, memoryMb: memoryGb * 1024, env };
 }
 
 type Read = (id: ProviderId) => Promise<Desired | undefined>;

@@ -13,6 +13,7 @@ const fine: Desired = {
   drain: "none",
   runtime: "docker",
   wanted: [],
+  batch: [],
   missing: [],
   maintenance: null,
 };

@@ -1,7 +1,9 @@
 // Beats of many machines, written together: one statement set for all that came within a quarter of a second.
 import { AppError } from "../../../domain/errors.ts";
 import { type ExecutionId, isId, type ProviderId } from "../../../domain/ids.ts";
+import { ExecutionReport } from "../../../protocol/agent.ts";
 import type { Db, Deps } from "../../deps.ts";
+import type { Started } from "../../repos/batch-news.ts";
 import { type GpuRow, gpusOf } from "../../repos/gpus.ts";
 import {
   type Beat,
@@ -173,7 +175,17 @@ export function newsOf(before: Pick<LastBeat, "report" | "reportedGeneration"> |
   const changed = [...new Set([...then.keys(), ...now.keys()])].filter((id) => then.get(id) !== now.get(id));
   const moved = before?.reportedGeneration !== beat.reportedGeneration;
   if (changed.length === 0 && !moved) return [];
-  return [{ providerId: beat.providerId, changed, reported: moved ? [...now.keys()] : null }];
+  const started = startedIn(beat.report).filter(({ id }) => changed.includes(id));
+  return [{ providerId: beat.providerId, changed, reported: moved ? [...now.keys()] : null, started }];
+}
+
+/** Batch executions that a report says run. */
+function startedIn(report: unknown): Started[] {
+  const reports = Array.isArray(report) ? report : [];
+  return reports.flatMap((item: unknown) => {
+    const { data } = ExecutionReport.safeParse(item);
+    return data?.state === "running" && isId("exec", data.id) ? [{ id: data.id, at: data.started_at }] : [];
+  });
 }
 
 /** Each execution of a report as one comparable text; the database gives keys back in an order of its own. */
