@@ -32,11 +32,11 @@ export async function jobsOnAbsent(db: Db, limit: number): Promise<JobId[]> {
 const LOOKED_THROUGH = 500;
 const READ = 50;
 
-export interface TypicalRun {
+export type TypicalRun = {
   readonly samples: number;
   /** of that share of agreeing runs of the same account, image and command; null of none */
   readonly ms: number | null;
-}
+};
 
 /** How long runs like those of each of these jobs took. @param share such as 0.95 */
 export async function typicalRuns(db: Db, ids: readonly JobId[], share: number): Promise<Map<JobId, TypicalRun>> {

@@ -1,0 +1,88 @@
+// A played fleet for tests of batch jobs: machines with keys of their own that deliver what they are told to.
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { eq, sql } from "drizzle-orm";
+import type { Principal } from "../../domain/account/principal.ts";
+import type { ExecutionId, JobId, ProviderId } from "../../domain/ids.ts";
+import { manifestText } from "../../domain/verification/manifest.ts";
+import { providers } from "../../drizzle/schema/provider.ts";
+import { BatchBody } from "../../protocol/batch.ts";
+import { type ResultReport, resultText } from "../../protocol/results.ts";
+import { submitBatch } from "../usecases/batch/submit-batch.ts";
+import { takeResults } from "../usecases/batch/take-results.ts";
+import type { ProviderWish, World } from "./world.ts";
+
+export interface LiveRun {
+  readonly id: ExecutionId;
+  readonly jobId: JobId;
+  readonly providerId: ProviderId;
+}
+
+export interface Played {
+  readonly stdout?: string;
+  readonly exitCode?: number;
+  readonly outcome?: ResultReport["outcome"];
+  readonly end?: ResultReport["end"];
+  readonly runMs?: number;
+  readonly hash?: string;
+}
+
+const sha256 = (bytes: string | Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+export async function openFleet(world: World, size: number, wish: ProviderWish = {}) {
+  const keys = new Map<ProviderId, KeyObject>();
+  const machines: ProviderId[] = [];
+  async function add(over: ProviderWish = {}): Promise<ProviderId> {
+    const id = await world.provider({ gpus: 0, cpuCores: 4, ...wish, ...over });
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const der = publicKey.export({ type: "spki", format: "der" }).toString("base64");
+    await world.db.update(providers).set({ publicKey: der }).where(eq(providers.id, id));
+    keys.set(id, privateKey);
+    machines.push(id);
+    return id;
+  }
+  for (let i = 0; i < size; i++) await add();
+
+  function report({ id, providerId }: Pick<LiveRun, "id" | "providerId">, played: Played = {}): ResultReport {
+    const stdout = Buffer.from(played.stdout ?? "right");
+    const manifest = { stdoutSha256: sha256(stdout), stdoutBytes: stdout.byteLength, files: [] };
+    const hash = played.hash ?? sha256(manifestText(manifest));
+    const key = keys.get(providerId);
+    if (!key) throw new Error(`${providerId} is not of this fleet`);
+    return {
+      execution_id: id,
+      outcome: played.outcome ?? "completed",
+      end: played.end ?? null,
+      detail: "",
+      exit_code: played.exitCode ?? 0,
+      run_ms: played.runMs ?? 1_000,
+      started_at: null,
+      stdout: stdout.toString("base64"),
+      stderr: "",
+      files: [],
+      result_hash: hash,
+      signature: sign(null, Buffer.from(resultText(id, hash)), key).toString("base64"),
+    };
+  }
+
+  return {
+    machines,
+    add,
+    report,
+    live: async (jobId?: JobId): Promise<LiveRun[]> => {
+      const rows = await world.db.execute<{ id: ExecutionId; jobId: JobId; providerId: ProviderId }>(sql`
+        select id, job_id as "jobId", provider_id as "providerId" from batch_executions
+        where status in ('scheduled','running') and (${jobId ?? null}::text is null or job_id = ${jobId ?? null}) order by id`);
+      return [...rows];
+    },
+    deliver: async (run: Pick<LiveRun, "id" | "providerId">, played: Played = {}) => {
+      const [answer] = (await takeResults(world.deps, run.providerId, [report(run, played)])).results;
+      return answer?.status;
+    },
+    submit: async (customer: Principal, over: Partial<BatchBody> = {}): Promise<JobId> => {
+      const wanted = { kind: "batch", name: "job", docker_image: "alpine", command: ["true"], max_price: "1.000000" };
+      const { id } = await submitBatch(world.deps, customer, BatchBody.parse({ ...wanted, ...over }), null);
+      return `job_${id.slice("job_".length)}`;
+    },
+  };
+}
+export type Fleet = Awaited<ReturnType<typeof openFleet>>;
