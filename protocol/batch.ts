@@ -167,7 +167,7 @@ export const BatchJobView = z.strictObject({
   verdict: VerdictView.nullable(),
   /** why it waits, in a sentence; null while it does not */
   waiting: z.string().nullable(),
-  /** jobs before it that wait too, of everybody; null while it does not wait */
+  /** jobs of everybody that are served before it, counted up to 1000; null while it does not wait */
   queue_position: count.nullable(),
   executions_count: count,
   /** most that one execution may cost an hour */

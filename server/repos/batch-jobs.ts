@@ -63,19 +63,27 @@ export function listBatchRows(
     .limit(page.limit);
 }
 
+/** Places in the queue are counted up to here: what is told of a place must cost as little with a long queue. */
+export const MOST_PLACES = 1000;
+
 /**
  * How many jobs are served before each of these, as accounts take turns: of its own account those before it, of every
- * other one as many at most. Those that want no machine now are absent.
+ * other one as many at most; all counted up to `MOST_PLACES`. Those that want no machine now are absent.
  */
 export async function queuePositions(db: Db | Tx, account: string, ids: readonly JobId[]): Promise<Map<JobId, number>> {
   if (ids.length === 0) return new Map();
   const rows = await db.execute<{ id: JobId; before: number }>(sql`
-    with waiting as (select account, count(*) as jobs from batch_jobs where copies_wanted > 0 group by account),
+    with others as (
+      select account, count(*) as jobs from (
+        select account from batch_jobs where copies_wanted > 0 and account <> ${account} limit ${MOST_PLACES}) counted
+      group by account),
     own as (
-      select id, row_number() over (order by id) - 1 as turn from batch_jobs
-      where copies_wanted > 0 and account = ${account})
-    select id, (turn + coalesce((select sum(least(jobs, turn)) from waiting where account <> ${account}), 0))::int as before
-    from own where ${inArray(sql`id`, [...ids])}`);
+      select j.id, (select count(*) from (
+        select 1 from batch_jobs w where w.copies_wanted > 0 and w.account = ${account} and w.id < j.id
+        limit ${MOST_PLACES}) counted) as turn
+      from batch_jobs j where j.copies_wanted > 0 and ${inArray(sql`j.id`, [...ids])})
+    select id, least(${MOST_PLACES}, turn + coalesce((select sum(least(jobs, turn)) from others), 0))::int as before
+    from own`);
   return new Map(rows.map(({ id, before }) => [id, before]));
 }
 

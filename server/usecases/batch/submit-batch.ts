@@ -1,6 +1,5 @@
 // A batch job is submitted: its price frozen, its money held, its row waiting for machines.
 import type { Principal } from "../../../domain/account/principal.ts";
-import { AppError } from "../../../domain/errors.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { BATCH_DISK_GB, type BatchWish, quorumOf } from "../../../domain/job/batch.ts";
 import { batchHold } from "../../../domain/money/batch-pay.ts";
@@ -9,7 +8,7 @@ import type { Purse } from "../../../domain/money/purse.ts";
 import type { BatchBody, BatchEstimateView, BatchJobView } from "../../../protocol/batch.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { batchPurse, holdForBatch } from "../../repos/batch-hold.ts";
-import { countUndecided, insertBatchJob, type NewBatchJob } from "../../repos/batch-jobs.ts";
+import { insertBatchJob, type NewBatchJob } from "../../repos/batch-jobs.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { once, recall } from "../../repos/idempotency.ts";
 import { lockBalance } from "../../repos/ledger.ts";
@@ -18,9 +17,7 @@ import { notices } from "./batch-notices.ts";
 import { offersFor, rateOfBatch } from "./batch-price.ts";
 import { toBatchWish } from "./batch-wish.ts";
 import { findBatch } from "./get-batch.ts";
-
-/** Of one account at a time; counted before the submit, so that twins may pass it by a few. */
-export const MOST_UNDECIDED = 20_000;
+import { refuseTooMany } from "./undecided.ts";
 
 /** What a twin is told as well: it is stored with the idempotency key. */
 interface Submitted {
@@ -40,7 +37,7 @@ export async function submitBatch(
   const earlier = await recall<Submitted>(deps.db, attempt);
   if (earlier) return viewOf(deps, customer, earlier.jobId);
   const now = deps.clock.now();
-  const [rate] = await Promise.all([rateNow(deps, customer, wish, now), refuseTooMany(deps, customer)]);
+  const [rate] = await Promise.all([rateNow(deps, customer, wish, now), refuseTooMany(deps, customer.account)]);
   const submitted = await once<Submitted>(deps.db, attempt, now, (tx) => submit(deps, tx, customer, wish, rate, now));
   if (!submitted) throw new Error("a submit ended without a job");
   const [view] = await Promise.all([viewOf(deps, customer, submitted.jobId), deps.queue.ring("batch.dispatch", {})]);
@@ -50,14 +47,6 @@ export async function submitBatch(
 /** With a limit of the customer's own the market need not be asked: the job waits for whoever meets it. */
 async function rateNow({ db }: Pick<Deps, "db">, customer: Principal, wish: BatchWish, now: Date): Promise<bigint> {
   return wish.maxRate ?? rateOfBatch(wish, await offersFor(db, customer, wish, now));
-}
-
-async function refuseTooMany({ db }: Pick<Deps, "db">, { account }: Principal): Promise<void> {
-  if ((await countUndecided(db, account, MOST_UNDECIDED)) < MOST_UNDECIDED) return;
-  throw new AppError(
-    "limit-reached",
-    `An account has at most ${MOST_UNDECIDED} batch jobs that are not decided. Wait for some of yours, or cancel some.`,
-  );
 }
 
 /** All statements of it but the lock are sent at once: they take one trip to the database. */
