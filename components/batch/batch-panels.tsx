@@ -13,7 +13,7 @@ export function BatchBill({ job }: { readonly job: BatchJobView }) {
       <dl className="facts">
         <dt>Runs</dt>
         <dd className="num">{job.executions_count}</dd>
-        <dt>One run, at most, per hour</dt>
+        <dt>A run, at most, per hour</dt>
         <dd>
           <Money usd={job.price_per_hour} />
         </dd>

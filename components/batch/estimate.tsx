@@ -34,7 +34,7 @@ function Figures({ estimate }: { readonly estimate: BatchEstimateView }) {
         <dd className="num">{estimate.owners_free}</dd>
         <dt>Needed to decide</dt>
         <dd className="num">{estimate.quorum}</dd>
-        <dt>One run, at most, per hour</dt>
+        <dt>A run, at most, per hour</dt>
         <dd>
           <Money usd={estimate.price_per_hour} />
         </dd>

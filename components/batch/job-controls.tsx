@@ -32,9 +32,9 @@ function bind({ form, error, onChange }: ControlsProps): Bound {
 
 function Group({ title, children }: { readonly title: string; readonly children: ReactNode }) {
   return (
-    <fieldset className="grid gap-4 border-line border-t pt-4 first:border-t-0 first:pt-0">
-      <legend className="float-left mb-3 w-full font-[620] text-body">{title}</legend>
-      <div className="clear-both grid gap-4 sm:grid-cols-6">{children}</div>
+    <fieldset className="border-line border-t pt-4 first:border-t-0 first:pt-0">
+      <legend className="float-left w-full font-[620] text-body">{title}</legend>
+      <div className="clear-both grid grid-cols-2 gap-4 pt-3 sm:grid-cols-6">{children}</div>
     </fieldset>
   );
 }
@@ -55,7 +55,7 @@ function WhatRuns(props: ControlsProps) {
   const bound = bind(props);
   return (
     <Group title="What runs">
-      <Field id="name" label="Name" error={error("name")} className="sm:col-span-2">
+      <Field id="name" label="Name" error={error("name")} className="col-span-2 sm:col-span-2">
         <Input {...bound("name")} maxLength={255} />
       </Field>
       <Field
@@ -63,7 +63,7 @@ function WhatRuns(props: ControlsProps) {
         label="Image"
         hint="machines that run plain processes do not use it"
         error={error("docker_image")}
-        className="sm:col-span-4"
+        className="col-span-2 sm:col-span-4"
       >
         <Input {...bound("docker_image", true)} placeholder="alpine:3.20" spellCheck={false} />
       </Field>
@@ -76,7 +76,7 @@ function WhatRuns(props: ControlsProps) {
             : "Program and arguments, one a line, in the place of the image's entrypoint; or a JSON array. No shell unless you name one."
         }
         error={error("command")}
-        className="sm:col-span-6"
+        className="col-span-2 sm:col-span-6"
       >
         <TextArea {...bound("command", true)} rows={4} placeholder={"sh\n-c\nseq 1 1000000 | sha256sum"} />
       </Field>
@@ -85,7 +85,7 @@ function WhatRuns(props: ControlsProps) {
         label="Input"
         hint="on its stdin; 256 KiB"
         error={error("input_data")}
-        className="sm:col-span-3"
+        className="col-span-2 sm:col-span-3"
       >
         <TextArea {...bound("input_data", true)} rows={3} />
       </Field>
@@ -94,11 +94,11 @@ function WhatRuns(props: ControlsProps) {
         label="Environment"
         hint="NAME=value, one a line; kept sealed"
         error={error("environment")}
-        className="sm:col-span-3"
+        className="col-span-2 sm:col-span-3"
       >
         <TextArea {...bound("environment", true)} rows={3} />
       </Field>
-      <Field id="description" label="Description" error={error("description")} className="sm:col-span-6">
+      <Field id="description" label="Description" error={error("description")} className="col-span-2 sm:col-span-6">
         <Input {...bound("description")} maxLength={4096} placeholder="for you to know it by" />
       </Field>
     </Group>
@@ -120,7 +120,7 @@ function OnWhat(props: ControlsProps) {
       <Field id="gpu_count" label="GPUs" error={error("gpu_count")} className="sm:col-span-1">
         <Input {...bound("gpu_count")} type="number" min={0} max={64} />
       </Field>
-      <Field id="gpu_type" label="GPU model" error={error("gpu_type")} className="sm:col-span-3">
+      <Field id="gpu_type" label="GPU model" error={error("gpu_type")} className="col-span-2 sm:col-span-3">
         <Select {...bound("gpu_type")} disabled={withoutGpu && form.gpu_type === ""}>
           <option value="">{withoutGpu ? "no GPU" : "any"}</option>
           {[...new Set([...models, ...(form.gpu_type ? [form.gpu_type] : [])])].map((model) => (
@@ -157,7 +157,7 @@ function HowSure(props: ControlsProps) {
   });
   return (
     <Group title="How sure">
-      <Field id="assurance" label="Assurance" error={error("assurance")} className="sm:col-span-2">
+      <Field id="assurance" label="Assurance" error={error("assurance")} className="col-span-2 sm:col-span-2">
         <Select {...bound("assurance")}>
           <option value="standard">standard</option>
           <option value="high">high: three owners</option>
@@ -169,18 +169,18 @@ function HowSure(props: ControlsProps) {
       <Field id="redundancy" label="Runs paid" error={error("redundancy")} className="sm:col-span-1">
         <Input {...bound("redundancy")} type="number" min={1} max={7} />
       </Field>
-      <Field id="dispatch" label="Dispatch" error={error("dispatch")} className="sm:col-span-2">
+      <Field id="dispatch" label="Dispatch" error={error("dispatch")} className="col-span-2 sm:col-span-2">
         <Select {...bound("dispatch")}>
           <option value="lazy">lazy: no more than needed</option>
           <option value="eager">eager: all at once</option>
         </Select>
       </Field>
-      <div className="text-cell text-ink-2 sm:col-span-6">
+      <div className="col-span-2 text-cell text-ink-2 sm:col-span-6">
         {sentences.map((sentence) => (
           <p key={sentence}>{sentence}</p>
         ))}
       </div>
-      <Field id="comparator" label="Results are equal" error={error("comparator")} className="sm:col-span-4">
+      <Field id="comparator" label="Results are equal" error={error("comparator")} className="col-span-2 sm:col-span-4">
         <Select {...bound("comparator")}>
           {Object.entries(COMPARATOR_WORDS).map(([kind, words]) => (
             <option key={kind} value={kind}>
@@ -213,7 +213,7 @@ function Limits(props: ControlsProps) {
         label="Output files"
         hint={`one a line, relative to where it starts; with stdout at most ${MAX_RESULT_BYTES / 1024 / 1024} MiB`}
         error={error("files")}
-        className="sm:col-span-6"
+        className="col-span-2 sm:col-span-6"
       >
         <TextArea {...bound("files", true)} rows={2} placeholder="out/result.json" />
       </Field>
@@ -222,7 +222,7 @@ function Limits(props: ControlsProps) {
         label="Timeout, s"
         hint="of one run"
         error={error("timeout_seconds")}
-        className="sm:col-span-2"
+        className="col-span-2 sm:col-span-2"
       >
         <Input {...bound("timeout_seconds", true)} type="number" min={1} max={86_400} />
       </Field>
@@ -231,7 +231,7 @@ function Limits(props: ControlsProps) {
         label="Waits at most, s"
         hint="for machines"
         error={error("queue_timeout")}
-        className="sm:col-span-2"
+        className="col-span-2 sm:col-span-2"
       >
         <Input {...bound("queue_timeout", true)} type="number" min={1} max={86_400} />
       </Field>
@@ -240,7 +240,7 @@ function Limits(props: ControlsProps) {
         label="At most, $ per hour"
         hint="of one run"
         error={error("max_price")}
-        className="sm:col-span-2"
+        className="col-span-2 sm:col-span-2"
       >
         <Input {...bound("max_price", true)} inputMode="decimal" placeholder="what the market asks" />
       </Field>
@@ -265,7 +265,7 @@ interface TickProps {
 
 function Tick({ field, form, onChange, words, hint }: TickProps) {
   return (
-    <label className="flex items-baseline gap-2.5 text-cell sm:col-span-6">
+    <label className="flex items-baseline gap-2.5 text-cell col-span-2 sm:col-span-6">
       <input
         type="checkbox"
         className="translate-y-0.5 accent-[var(--buoy)]"

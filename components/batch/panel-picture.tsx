@@ -61,8 +61,8 @@ export function PanelPicture({ submittedAt, executions, accepted, now: read, dec
             <span
               key={at}
               className={clsx(
-                "num absolute text-ink-3 text-small",
-                at > 90 ? "-translate-x-full" : at > 0 && "-translate-x-1/2",
+                "num absolute whitespace-nowrap text-ink-3 text-small",
+                at > 85 ? "-translate-x-full" : at > 0 && "-translate-x-1/2",
               )}
               style={{ left: `${at}%` }}
             >

@@ -6,6 +6,7 @@ type Judged = Pick<BatchJobView, "verdict" | "executions_count" | "assurance" | 
 
 export function Votes({ job }: { readonly job: Judged }) {
   const { votes, runs, needed } = votesOf(job);
+  const accepted = job.verdict?.kind === "accepted" || job.verdict?.kind === "unverified";
   const boxes = Math.max(runs, needed);
   const said = `${votes} of ${needed} owners needed agree; ${runs} ${runs === 1 ? "run" : "runs"}`;
   return (
@@ -14,7 +15,7 @@ export function Votes({ job }: { readonly job: Judged }) {
         {Array.from({ length: boxes }, (_, at) => {
           const x = at * 12 + 1;
           // biome-ignore lint/suspicious/noArrayIndexKey: a box is its place
-          if (at < votes) return <path key={at} d={`M${x} 1h9v9h-9z`} fill="var(--free)" />;
+          if (at < votes) return <path key={at} d={`M${x} 1h9v9h-9z`} fill={accepted ? "var(--free)" : "var(--off)"} />;
           const dash = at < runs ? {} : { strokeDasharray: "2 2" };
           const d = `M${x + 0.75} 1.75h7.5v7.5h-7.5z`;
           // biome-ignore lint/suspicious/noArrayIndexKey: a box is its place

@@ -3,6 +3,7 @@ import Link from "next/link";
 import type { BatchJobView } from "../../protocol/batch.ts";
 import type { AnyJobView } from "../../protocol/operations/job.ts";
 import type { JobView } from "../../protocol/views.ts";
+import { runWords } from "../batch/lanes.ts";
 import { Votes } from "../batch/votes.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
@@ -16,8 +17,8 @@ export function gpuWords(job: Pick<JobView, "gpu_count" | "gpu_model" | "cpu_cor
 }
 
 /** From the first start to the verdict, or to now. */
-function batchSeconds({ started_at: start, completed_at: end }: BatchJobView, now: string): number {
-  return start ? (Date.parse(end ?? now) - Date.parse(start)) / 1000 : 0;
+function batchSpan({ started_at: start, completed_at: end }: BatchJobView, now: string): string {
+  return start ? runWords(Date.parse(end ?? now) - Date.parse(start)) : "not yet";
 }
 
 interface JobsTableProps {
@@ -69,10 +70,12 @@ export function JobsTable({ jobs, now }: JobsTableProps) {
                 <span className="ml-2 text-bad text-small">taken back</span>
               )}
             </td>
-            <td data-label="On">{gpuWords(job.kind === "rental" ? job : { ...job, cpu_cores: job.required_cpu })}</td>
+            <td data-label="On" className="md:whitespace-nowrap">
+              {gpuWords(job.kind === "rental" ? job : { ...job, cpu_cores: job.required_cpu })}
+            </td>
             <td data-label="By">{job.kind === "rental" ? job.provider_name : <Votes job={job} />}</td>
             <td data-label="Running" className="r num">
-              {clockSpan(job.kind === "rental" ? job.running_seconds : batchSeconds(job, now))}
+              {job.kind === "rental" ? clockSpan(job.running_seconds) : batchSpan(job, now)}
             </td>
             <td data-label="Per hour" className="r">
               <Money usd={job.price_per_hour} short />

@@ -30,7 +30,7 @@ export function NetworkFacts({ stats }: { readonly stats: StatsView }) {
         <Fact
           name="Verdict after"
           value={runWords(p50 * 1000)}
-          detail={p95 === null ? "half of them" : `half of them; 95 % after ${runWords(p95 * 1000)}`}
+          detail={p95 === null ? "median" : `median; 95 % in ${runWords(p95 * 1000)}`}
         />
       )}
       <Fact

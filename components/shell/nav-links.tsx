@@ -28,7 +28,7 @@ export function NavLinks({ operator }: { readonly operator: boolean }) {
           href={href}
           data-go=""
           aria-current={path === href || path.startsWith(also) ? "page" : undefined}
-          className="border-transparent border-b-2 py-3 text-ink-2 no-underline hover:text-ink aria-[current]:border-buoy aria-[current]:font-[560] aria-[current]:text-ink sm:py-3.5"
+          className="border-transparent border-b-2 py-2 text-ink-2 no-underline hover:text-ink aria-[current]:border-buoy aria-[current]:font-[560] aria-[current]:text-ink sm:py-3.5"
         >
           {words}
         </Link>
