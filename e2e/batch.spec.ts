@@ -118,7 +118,7 @@ test("the network names every node with what is known of it, and each has its le
   await rows.first().getByRole("link").click();
   await expect(page).toHaveURL(/\/network\/prov_/);
   await expect(page.getByRole("region", { name: "Evidence" })).toContainText("Weight of its word");
-  await expect(page.getByRole("region", { name: "Reputation", exact: true })).toContainText("It enrolled.");
+  await expect(page.getByRole("region", { name: "Reputation", exact: true })).toContainText("Enrolled");
   await expectSound(page);
 });
 

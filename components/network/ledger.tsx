@@ -1,17 +1,9 @@
 // The reputation of a node, and why it is what it is: every change, open to everybody.
 import Link from "next/link";
 import type { ReputationEventView } from "../../protocol/views.ts";
+import { REPUTATION_WORDS } from "../provider/words.ts";
 import { Panel } from "../shell/page.tsx";
 import { Moment } from "../ui/time.tsx";
-
-const WORDS: Readonly<Record<string, string>> = {
-  enrolled: "It enrolled.",
-  offline: "It was out of reach for two minutes.",
-  "maintenance-outlasted": "It was still out of reach after announced maintenance.",
-  "appeal-granted": "An operator granted an appeal.",
-  agreed: "Its result agreed with the verdict.",
-  disagreed: "Its result disagreed with the verdict.",
-};
 
 interface LedgerProps {
   readonly reputation: number;
@@ -35,7 +27,7 @@ export function Ledger({ reputation, events, mine }: LedgerProps) {
               {Math.abs(delta)}
             </span>
             <span className="min-w-0">
-              {WORDS[reason] ?? reason}
+              {REPUTATION_WORDS[reason] ?? reason}
               {job && (
                 <span className="text-small [overflow-wrap:anywhere]">
                   {" "}

@@ -4,6 +4,7 @@ import { Panel } from "../shell/page.tsx";
 import type { FormAction } from "../ui/form-state.ts";
 import { Moment } from "../ui/time.tsx";
 import { AppealDialog } from "./appeal-dialog.tsx";
+import { REPUTATION_WORDS } from "./words.ts";
 
 interface ReputationProps {
   readonly reputation: number;
@@ -11,13 +12,6 @@ interface ReputationProps {
   /** null for those who only look */
   readonly appeal: FormAction | null;
 }
-
-const WORDS: Readonly<Record<string, string>> = {
-  enrolled: "Enrolled",
-  offline: "Out of reach for two minutes",
-  "maintenance-outlasted": "Still out of reach after announced maintenance",
-  "appeal-granted": "An appeal was granted",
-};
 
 export function ReputationPanel({ reputation, events, appeal }: ReputationProps) {
   return (
@@ -31,7 +25,7 @@ export function ReputationPanel({ reputation, events, appeal }: ReputationProps)
                 {event.delta > 0 ? "+" : "−"}
                 {Math.abs(event.delta)}
               </span>
-              <span className="min-w-0">{WORDS[event.reason] ?? event.reason}</span>
+              <span className="min-w-0">{REPUTATION_WORDS[event.reason] ?? event.reason}</span>
               <span className="ml-auto text-ink-3 text-small">
                 to <span className="num">{event.score}</span> · <Moment at={event.at} withDay />
               </span>

@@ -36,3 +36,13 @@ export const EXECUTION_SHAPES = {
   stopped: "stopped",
   lost: "failed",
 } as const satisfies Record<ExecutionStatus, string>;
+
+/** Why a machine's reputation changed. */
+export const REPUTATION_WORDS: Readonly<Record<string, string>> = {
+  enrolled: "Enrolled",
+  offline: "Out of reach for two minutes",
+  "maintenance-outlasted": "Still out of reach after announced maintenance",
+  "appeal-granted": "An appeal was granted",
+  agreed: "Its result agreed with the verdict",
+  disagreed: "Its result disagreed with the verdict",
+};
