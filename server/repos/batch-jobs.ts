@@ -9,8 +9,11 @@ import type { Db, Tx } from "../deps.ts";
 
 export type NewBatchJob = typeof batchJobs.$inferInsert;
 
-export async function insertBatchJob(tx: Tx, job: NewBatchJob): Promise<void> {
-  await tx.insert(batchJobs).values(job);
+/** @returns the row as it now is, defaults included */
+export async function insertBatchJob(tx: Tx, job: NewBatchJob): Promise<BatchRow["job"]> {
+  const [row] = await tx.insert(batchJobs).values(job).returning();
+  if (!row) throw new Error(`the job ${job.id} was not written`);
+  return row;
 }
 
 /** How many jobs of an account are not decided, counted up to a bound. */

@@ -8,7 +8,7 @@ import type { Purse } from "../../../domain/money/purse.ts";
 import type { BatchBody, BatchEstimateView, BatchJobView } from "../../../protocol/batch.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { batchPurse, holdForBatch } from "../../repos/batch-hold.ts";
-import { insertBatchJob, type NewBatchJob } from "../../repos/batch-jobs.ts";
+import { type BatchRow, insertBatchJob, type NewBatchJob } from "../../repos/batch-jobs.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { once, recall } from "../../repos/idempotency.ts";
 import { lockBalance } from "../../repos/ledger.ts";
@@ -16,7 +16,7 @@ import { CREATE_JOB } from "../job/rent-gpu.ts";
 import { notices } from "./batch-notices.ts";
 import { offersFor, rateOfBatch } from "./batch-price.ts";
 import { toBatchWish } from "./batch-wish.ts";
-import { findBatch } from "./get-batch.ts";
+import { findBatch, toBatchViews } from "./get-batch.ts";
 import { refuseTooMany } from "./undecided.ts";
 
 /** What a twin is told as well: it is stored with the idempotency key. */
@@ -38,9 +38,18 @@ export async function submitBatch(
   if (earlier) return viewOf(deps, customer, earlier.jobId);
   const now = deps.clock.now();
   const [rate] = await Promise.all([rateNow(deps, customer, wish, now), refuseTooMany(deps, customer.account)]);
-  const submitted = await once<Submitted>(deps.db, attempt, now, (tx) => submit(deps, tx, customer, wish, rate, now));
+  const made: { job?: BatchRow["job"] } = {};
+  const submitted = await once<Submitted>(deps.db, attempt, now, async (tx) => {
+    made.job = await submit(deps, tx, customer, wish, rate, now);
+    return { jobId: made.job.id };
+  });
   if (!submitted) throw new Error("a submit ended without a job");
-  const [view] = await Promise.all([viewOf(deps, customer, submitted.jobId), deps.queue.ring("batch.dispatch", {})]);
+  // What was written is known; only a twin's job must be looked up.
+  if (made.job?.id !== submitted.jobId) return viewOf(deps, customer, submitted.jobId);
+  const fresh = { job: made.job, result: null, executions: 0 };
+  const ringing = deps.queue.ring("batch.dispatch", {});
+  const [[view]] = await Promise.all([toBatchViews(deps, customer.account, [fresh]), ringing]);
+  if (!view) throw new Error("a job that was submitted has no view");
   return view;
 }
 
@@ -57,14 +66,14 @@ async function submit(
   wish: BatchWish,
   rate: bigint,
   now: Date,
-): Promise<Submitted> {
+): Promise<BatchRow["job"]> {
   const jobId = ids.next("job");
   const { account } = customer;
   const sealedEnv = secrets.seal(JSON.stringify(wish.env));
   const amount = batchHold(rate, wish.timeoutSeconds, wish.redundancy);
   const purse = batchPurse(await lockBalance(tx, account), amount);
   const terms = `${wish.redundancy} × ${wish.timeoutSeconds} s at $${formatMicros(rate)}/h`;
-  await Promise.all([
+  const [job] = await Promise.all([
     insertBatchJob(tx, rowOf(wish, { id: jobId, customer, sealedEnv, rate, purse, now })),
     holdForBatch(tx, ids, { account, jobId, description: `Held for ${terms}`, at: now }, purse),
     recordEvent(tx, {
@@ -75,7 +84,7 @@ async function submit(
       at: now,
     }),
   ]);
-  return { jobId };
+  return job;
 }
 
 interface Terms {
