@@ -42,6 +42,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
   const runs = new Map<ExecutionId, Run>();
   let system: Promise<string> | undefined;
   let newsTimer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   const timer = setInterval(() => {
     for (const run of runs.values()) void look(run);
@@ -59,7 +60,14 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
   function track(id: ExecutionId, order: BatchOrder): Run {
     const run: Run = {
       ...{ id, dir: join(root, id), order, words: undefined, finish: undefined, watcher: undefined },
-      ...{ exitedMs: undefined, looking: undefined, lookAgain: false, preparing: Promise.resolve(), removing: false },
+      ...{
+        exitedMs: undefined,
+        looking: undefined,
+        concluding: undefined,
+        lookAgain: false,
+        preparing: Promise.resolve(),
+        removing: false,
+      },
     };
     runs.set(id, run);
     return run;
@@ -74,14 +82,15 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
   function look(run: Run): Promise<void> {
     run.lookAgain = true;
     run.looking ??= (async () => {
-      while (run.lookAgain && !run.finish && runs.has(run.id)) {
+      while (run.lookAgain) {
         run.lookAgain = false;
-        await lookOnce(run);
+        if (!run.finish && !closed && runs.has(run.id)) await lookOnce(run);
       }
     })()
       .catch((error: unknown) => log.warn({ err: error, execution: run.id }, "cannot read the state"))
       .finally(() => {
         run.looking = undefined;
+        if (run.lookAgain && !run.finish) void look(run); // asked for between the last look and here
       });
     return run.looking;
   }
@@ -112,9 +121,14 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
   }
 
   /** Ends what is left of it and writes down how it ended. Afterwards nothing of it changes. */
-  async function conclude(run: Run, cut: Shortfall | undefined): Promise<void> {
-    if (!(await endAll(run))) log.error({ execution: run.id }, "it cannot be killed");
-    await setFinish(run, await judge(run, cut));
+  function conclude(run: Run, cut: Shortfall | undefined): Promise<void> {
+    run.concluding ??= (async () => {
+      if (!(await endAll(run))) log.error({ execution: run.id }, "it cannot be killed");
+      await setFinish(run, await judge(run, cut));
+    })().finally(() => {
+      run.concluding = undefined;
+    });
+    return run.concluding;
   }
 
   async function setFinish(run: Run, result: FinishedRun): Promise<void> {
@@ -128,7 +142,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
       await writeFinish(run.dir, run.finish);
     } catch (error) {
       // It is judged again after a restart, and sent now all the same.
-      log.error({ err: error, execution: run.id }, whatFailed(error).detail);
+      log.error({ err: error, execution: run.id }, "how it ended cannot be written down");
     }
     log.info({ execution: run.id, outcome, end, exitCode, runMs }, "batch execution ended");
     onResult(run.id);
@@ -259,6 +273,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
     },
 
     close(): void {
+      closed = true;
       clearInterval(timer);
       clearTimeout(newsTimer);
       for (const { watcher } of runs.values()) watcher?.close();

@@ -11,7 +11,7 @@ import { plainRoom } from "../plain.ts";
 import { SYSTEM_PATH } from "../sandbox.ts";
 import { batchFiles, type Finish, readBytes } from "./batch-dir.ts";
 import { howItEnded, noProgram } from "./end.ts";
-import { isInit, killRun, livesOn, readWords, uptime, type Words } from "./runner.ts";
+import { inSession, isInit, killRun, readWords, uptime, type Words } from "./runner.ts";
 
 const KILL_PATIENCE_MS = 9000;
 
@@ -32,6 +32,7 @@ export interface Run {
   exitedMs: number | undefined;
   looking: Promise<void> | undefined;
   lookAgain: boolean;
+  concluding: Promise<void> | undefined;
   preparing: Promise<void>;
   removing: boolean;
 }
@@ -40,11 +41,15 @@ export interface Run {
 export async function endAll(run: Run): Promise<boolean> {
   const { words, order } = run;
   if (!words) return true;
-  let latest = words;
   const gone = async () => {
-    if (latest.ended ? !(latest.init && (await isInit(latest.init))) : !(await livesOn(latest))) return true;
-    latest = (await readWords(run.dir)) ?? words;
-    await killRun(latest);
+    if (words.ended ? words.init && (await isInit(words.init)) : inSession(words)) {
+      await killRun(words);
+      return false;
+    }
+    // What bubblewrap has let go is known once bubblewrap itself is gone, not before.
+    const { init } = (await readWords(run.dir)) ?? words;
+    if (!init || !(await isInit(init))) return true;
+    await killRun({ ...words, init });
     return false;
   };
   const ended = await until(gone, KILL_PATIENCE_MS, 5);

@@ -124,9 +124,9 @@ export async function killRun({ runner, init }: Words): Promise<void> {
   if (init && (await isInit(init))) trySignal(init.pid, "SIGKILL");
 }
 
-/** Whether anything of it lives. */
-export async function livesOn({ runner, init }: Words): Promise<boolean> {
-  return sessionOf(runner).length > 0 || (init !== null && (await isInit(init)));
+/** Whether anything lives of what a runner started on this side of the sandbox's walls. */
+export function inSession({ runner }: Words): boolean {
+  return sessionOf(runner).length > 0;
 }
 
 /** A session's number is the pid of who opened it, which is not given again while anybody is in it: until a restart. */
