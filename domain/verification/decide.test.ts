@@ -189,6 +189,12 @@ describe("acceptance", () => {
     const twice = [1, 2, 3].map((n) => member(n, result("a"), { group: "one", evidence: BEST }));
     expect(decide(panel([], { members: twice }))).toMatchObject({ kind: "wait", copies: 1 });
   });
+  test("an owner that delivers two answers has one vote, its first", () => {
+    const [first, second] = [member(1, result("a"), { group: "one" }), member(2, result("b"), { group: "one" })];
+    const other = (digest: string) => decide(panel([], { members: [second, first, member(3, result(digest))] }));
+    expect(other("a")).toMatchObject({ kind: "accepted", groups: 2, votes: { disagreed: ["exec_2"] } });
+    expect(other("b")).toMatchObject({ kind: "wait", tied: true });
+  });
   test("a pair of lying newcomers never outvotes a proven owner, with results or with exit codes", () => {
     fc.assert(
       fc.property(

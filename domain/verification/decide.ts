@@ -163,7 +163,8 @@ function tallyOf({ members: all, agrees }: Panel): Tally {
 /** Each id once, sorted; of two tales of one execution that which is further on. What never began does not count. */
 function membersOf(all: readonly PanelMember[]): readonly PanelMember[] {
   const rank = ({ outcome }: PanelMember) => `${["result", "error", "void", "live"].indexOf(outcome.kind)}`;
-  const tale = (member: PanelMember) => `${rank(member)} ${JSON.stringify([member.outcome, member.group])}`;
+  const tale = (member: PanelMember) =>
+    `${rank(member)} ${JSON.stringify([member.outcome, member.group, member.evidence])}`;
   const known = new Map<ExecutionId, PanelMember>();
   for (const member of all) {
     const other = known.get(member.id);
