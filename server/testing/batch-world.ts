@@ -1,6 +1,7 @@
 // A played fleet for tests of batch jobs: machines with keys of their own that deliver what they are told to.
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
+import type { z } from "zod";
 import type { Principal } from "../../domain/account/principal.ts";
 import type { ExecutionId, JobId, ProviderId } from "../../domain/ids.ts";
 import { manifestText } from "../../domain/verification/manifest.ts";
@@ -78,7 +79,7 @@ export async function openFleet(world: World, size: number, wish: ProviderWish =
       const [answer] = (await takeResults(world.deps, run.providerId, [report(run, played)])).results;
       return answer?.status;
     },
-    submit: async (customer: Principal, over: Partial<BatchBody> = {}): Promise<JobId> => {
+    submit: async (customer: Principal, over: Partial<z.input<typeof BatchBody>> = {}): Promise<JobId> => {
       const wanted = { kind: "batch", name: "job", docker_image: "alpine", command: ["true"], max_price: "1.000000" };
       const { id } = await submitBatch(world.deps, customer, BatchBody.parse({ ...wanted, ...over }), null);
       return `job_${id.slice("job_".length)}`;

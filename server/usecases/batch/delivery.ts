@@ -1,5 +1,5 @@
 // One delivered result, read and checked by itself: what it claims, and whether that is true of what was sent.
-import { createPublicKey, verify } from "node:crypto";
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { BatchEnd } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { MAX_STDERR_BYTES } from "../../../domain/job/batch.ts";
@@ -27,7 +27,15 @@ export interface Delivery {
   readonly result: Omit<NewResult, "executionId">;
 }
 
-type Machine = Pick<ProviderRow, "publicKey" | "runtime">;
+/** Who delivers; its key is read once for all of a batch. @property key null of third-party workers, who have none */
+export interface Machine {
+  readonly key: KeyObject | null;
+}
+
+export function machineOf({ publicKey, runtime }: Pick<ProviderRow, "publicKey" | "runtime">): Machine {
+  if (isExternal(runtime)) return { key: null };
+  return { key: createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" }) };
+}
 
 interface Fault {
   readonly end: BatchEnd;
@@ -86,10 +94,8 @@ function endOf({ outcome, end }: ResultReport): BatchEnd {
   return end ?? "infrastructure";
 }
 
-/** Third-party workers have no key. */
-function forged({ publicKey, runtime }: Machine, report: ResultReport): Fault | null {
-  if (isExternal(runtime)) return null;
-  const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" });
+function forged({ key }: Machine, report: ResultReport): Fault | null {
+  if (key === null) return null;
   const text = Buffer.from(resultText(report.execution_id, report.result_hash));
   if (verify(null, text, key, Buffer.from(report.signature, "base64"))) return null;
   return { end: "wrong-hash", detail: "The signature is not of this machine's key over this result." };

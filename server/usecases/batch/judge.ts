@@ -151,7 +151,9 @@ function wait(one: Case, { copies, tied, sentence }: Decision & { kind: "wait" }
   if (job.waitingSince) times.push(job.waitingSince.getTime() + job.queueTimeoutSeconds * 1000);
   if (times.length === 0) times.push(now.getTime() + LOOK_ANYWAY_MS);
   // Past deadlines are this step's to end: what is left is looked at again soon, and not in a busy loop.
-  job.nextLookAt = new Date(Math.max(now.getTime() + 1_000, Math.min(...times)));
+  const at = new Date(Math.max(now.getTime() + 1_000, Math.min(...times)));
+  // A look too early costs less than a row that moves in its index.
+  if (job.nextLookAt === null || job.nextLookAt <= now || job.nextLookAt > at) job.nextLookAt = at;
   if (more) one.told ??= { code: "escalated", message: sentence };
   else if ([...one.ended.values()].includes("result"))
     one.told ??= { code: "result", message: `A result is in. ${sentence}` };

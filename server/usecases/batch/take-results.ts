@@ -4,7 +4,7 @@ import type { ResultReport, ResultsAnswer } from "../../../protocol/results.ts";
 import type { Deps } from "../../deps.ts";
 import { expectedOf, type NewResult } from "../../repos/batch-verdicts.ts";
 import { providersByIds } from "../../repos/providers.ts";
-import { type Delivery, readDelivery } from "./delivery.ts";
+import { type Delivery, machineOf, readDelivery } from "./delivery.ts";
 import { noteDelivery } from "./note-delivery.ts";
 import { settleJobs } from "./settle-batch.ts";
 
@@ -26,16 +26,17 @@ export async function takeResults(
     expectedOf(deps.db, providerId, ids),
     providersByIds(deps.db, [providerId]),
   ]);
+  const machine = provider && machineOf(provider);
   const deliveries = results.flatMap((report, index): Delivery[] => {
     const wanted = expected.get(ids[index] ?? "exec_");
-    return provider && wanted ? [readDelivery(provider, wanted, report)] : [];
+    return machine && wanted ? [readDelivery(machine, wanted, report)] : [];
   });
   const jobs = [...new Set(deliveries.map(({ jobId }) => jobId))];
   const answers = jobs.length === 0 ? [] : await settleDeliveries(deps, jobs, deliveries);
   const heard = answers[Symbol.iterator]();
   return {
     results: results.map(({ execution_id: id }, index) => {
-      const known = provider !== undefined && expected.has(ids[index] ?? "exec_");
+      const known = machine !== undefined && expected.has(ids[index] ?? "exec_");
       return (known && heard.next().value) || refused(id);
     }),
   };
