@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { AgentConfig } from "./config.ts";
 import { detectGpus } from "./detect.ts";
+import { describeEngine } from "./runtimes/docker/engine-facts.ts";
 import { findRuntime } from "./runtimes/registry.ts";
 
 export interface Check {
@@ -33,7 +34,18 @@ export interface Probe {
   portFree(port: number): Promise<boolean>;
   gpus(): ReturnType<typeof detectGpus>;
   whyNoSandbox(): Promise<string | undefined>;
+  /** The container engine of this machine, or why there is none. */
+  engine(): Promise<EngineFound | { readonly why: string; readonly fix: string }>;
   swapOn(): Promise<boolean>;
+}
+
+export interface EngineFound {
+  readonly kind: "docker" | "podman";
+  /** as people know it: its kind and its version */
+  readonly name: string;
+  readonly socket: string;
+  /** whether it can give NVIDIA's devices to a container */
+  readonly gpus: boolean;
 }
 
 export interface CheckWish {
@@ -157,7 +169,7 @@ async function checkGpus({ declared_gpus }: AgentConfig, probe: Probe): Promise<
   );
 }
 
-async function checkRuntime({ runtime }: AgentConfig, probe: Probe): Promise<Check> {
+async function checkRuntime({ runtime }: AgentConfig, probe: Probe): Promise<Check | Check[]> {
   const name = `runtime ${runtime}`;
   if (runtime === "process") {
     const why = await probe.whyNoSandbox();
@@ -169,7 +181,9 @@ async function checkRuntime({ runtime }: AgentConfig, probe: Probe): Promise<Che
           "apt install bubblewrap util-linux; on Ubuntu 24.04 also: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
         );
   }
-  if (runtime !== "kubernetes") return bad(name, "not part of this version", "Use runtime: process or kubernetes.");
+  if (runtime === "docker") return checkEngine(name, probe);
+  if (runtime !== "kubernetes")
+    return bad(name, "no runtime of an agent", "Use runtime: docker, kubernetes or process.");
   const missing = ["kubeadm", "kubelet", "containerd"].filter((program) => probe.which(program) === undefined);
   if (missing.length > 0) {
     return bad(
@@ -181,6 +195,27 @@ async function checkRuntime({ runtime }: AgentConfig, probe: Probe): Promise<Che
   if (await probe.swapOn())
     return bad(name, "swap is on, and the kubelet refuses that", "swapoff -a, and take swap out of /etc/fstab.");
   return good(name, "kubeadm, kubelet and containerd are there");
+}
+
+async function checkEngine(name: string, probe: Probe): Promise<Check[]> {
+  const engine = await probe.engine();
+  if ("why" in engine) return [bad(name, engine.why, engine.fix)];
+  const found = good(name, `${engine.name} answers on ${engine.socket}`);
+  const gpus = (await probe.gpus()) ?? [];
+  if (gpus.length === 0) return [found];
+  if (engine.gpus) return [found, good("GPUs in containers", "NVIDIA's toolkit is there")];
+  const configure =
+    engine.kind === "podman"
+      ? "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
+      : "nvidia-ctk runtime configure --runtime=docker && systemctl restart docker";
+  return [
+    found,
+    bad(
+      "GPUs in containers",
+      "the engine knows no NVIDIA devices",
+      `apt install nvidia-container-toolkit (https://docs.nvidia.com/datacenter/cloud-native/container-toolkit), then ${configure}`,
+    ),
+  ];
 }
 
 async function checkPorts({ runtime }: AgentConfig, probe: Probe): Promise<Check> {
@@ -299,6 +334,7 @@ export function realProbe(): Probe {
         return error instanceof Error ? error.message : String(error);
       }
     },
+    engine: describeEngine,
     swapOn: async () => (await readFile("/proc/swaps", "utf8").catch(() => "")).trim().split("\n").length > 1,
   };
 }

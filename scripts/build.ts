@@ -90,6 +90,16 @@ const PROCESS_RUNTIME: Plugin = {
   },
 };
 
+/** What dockerode brings for engines on other machines and for building images: the agent does neither. */
+const NO_REMOTE_DOCKER: Plugin = {
+  name: "no-remote-docker",
+  setup({ onResolve, onLoad }) {
+    const unused = /^(ssh2|@grpc\/.*|protobufjs|tar-fs|@balena\/dockerignore)$/;
+    onResolve({ filter: unused }, ({ path }) => ({ path, namespace: "unused" }));
+    onLoad({ filter: /.*/, namespace: "unused" }, () => ({ contents: "module.exports = {};", loader: "js" }));
+  },
+};
+
 function agent(): Part {
   return {
     name: "agent",
@@ -102,7 +112,12 @@ function agent(): Part {
 
 /** Writes agent.mjs, which needs nothing but Node, and agent-process.mjs, which needs node_modules, into a directory. */
 export async function buildAgent(into: string): Promise<void> {
-  const alone: BuildOptions = { ...NODE, banner: { js: COMMONJS }, plugins: [PROCESS_RUNTIME], minifySyntax: true };
+  const alone: BuildOptions = {
+    ...NODE,
+    banner: { js: COMMONJS },
+    plugins: [PROCESS_RUNTIME, NO_REMOTE_DOCKER],
+    minifySyntax: true,
+  };
   await build({ ...alone, entryPoints: ["agent/main.ts"], outfile: join(into, "agent.mjs") });
   const entryPoints = ["agent/runtimes/process/entry.ts"];
   await build({ ...NODE, entryPoints, outfile: join(into, "agent-process.mjs"), packages: "external" });

@@ -104,6 +104,8 @@ function installWhatIsMissing(): void {
   const missing = [
     ...(findChromium(process.env) ? [] : ["chromium"]),
     ...(process.platform !== "linux" || has("bwrap") ? [] : ["bubblewrap"]),
+    ...(process.platform !== "linux" || has("podman") ? [] : ["podman"]),
+    ...(process.platform !== "linux" || existsSync("/bin/busybox") ? [] : ["busybox-static"]),
     ...(spawnSync("ssh", ["-V"], { stdio: "ignore" }).error ? ["openssh-client"] : []),
     ...(has("redis-server") ? [] : ["redis-server"]),
     ...(process.platform !== "linux" || has("systemd-analyze") ? [] : ["systemd"]),

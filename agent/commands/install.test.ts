@@ -38,6 +38,7 @@ function newSystem(change: Partial<Probe> = {}, running = false) {
     portFree: async () => true,
     gpus: async () => [],
     whyNoSandbox: async () => undefined,
+    engine: async () => ({ kind: "docker", name: "Docker 27.3.1", socket: "/var/run/docker.sock", gpus: true }),
     swapOn: async () => false,
     ...change,
   };

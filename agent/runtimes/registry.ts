@@ -1,10 +1,15 @@
 // Which runtimes this agent has: what one file can carry is always there, the rest is looked for when it is wanted.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Runtime as RuntimeName } from "../../domain/provider/state.ts";
 import { ConfigError } from "../config.ts";
 import { isErrno } from "../files.ts";
 import type { Log } from "../log.ts";
+import { findEngine } from "./docker/engine.ts";
 import { openNodeRuntime } from "./node-runtime.ts";
 import type { Runtime } from "./runtime.ts";
+
+const ENGINE_WAIT_MS = 10_000;
+const ENGINE_EVERY_MS = 500;
 
 type ProcessModule = typeof import("./process/entry.ts");
 
@@ -19,17 +24,18 @@ async function loadProcess(): Promise<ProcessModule | undefined> {
 }
 
 export async function runtimesHere(): Promise<RuntimeName[]> {
-  return (await loadProcess()) ? ["process", "kubernetes"] : ["kubernetes"];
+  return (await loadProcess()) ? ["process", "docker", "kubernetes"] : ["docker", "kubernetes"];
 }
 
-const MISSING: Record<Exclude<RuntimeName, "kubernetes">, string> = {
+type Missing = Exclude<RuntimeName, "kubernetes" | "docker">;
+
+const MISSING: Record<Missing, string> = {
   external: "That is what third-party workers are called that are no Berth agent.",
   process: "The process runtime ships with the repository, not with the one file: run dist/agent.mjs from there.",
-  docker: "The docker runtime is not part of this version.",
 };
 
 /** @throws ConfigError saying what this agent has instead */
-async function refuse(name: Exclude<RuntimeName, "kubernetes">): Promise<never> {
+async function refuse(name: Missing): Promise<never> {
   const here = (await runtimesHere()).join(" and ");
   throw new ConfigError(`This agent has no ${name} runtime; it has ${here}. ${MISSING[name]}`);
 }
@@ -51,12 +57,26 @@ export interface Offered {
 /** @throws ConfigError where this agent does not have the runtime */
 export async function findRuntime(name: RuntimeName): Promise<Offered> {
   if (name === "kubernetes") return { whyNoSandbox: undefined, open: async () => openNodeRuntime() };
+  if (name === "docker") return findDocker();
   const module = name === "process" ? await loadProcess() : undefined;
   if (!module) return refuse(name);
   const whyNoSandbox = await module.whyNoSandbox();
   return {
     whyNoSandbox,
     open: (place) => module.openProcessRuntime({ ...place, sandboxed: whyNoSandbox === undefined }),
+  };
+}
+
+/** A container is a sandbox wherever there is an engine to make it; the engine may still be starting as the agent is. */
+async function findDocker(): Promise<Offered> {
+  let found = await findEngine();
+  for (const endMs = performance.now() + ENGINE_WAIT_MS; !("engine" in found) && performance.now() < endMs; ) {
+    await sleep(ENGINE_EVERY_MS);
+    found = await findEngine();
+  }
+  return {
+    whyNoSandbox: "why" in found ? found.why : undefined,
+    open: async (place) => (await import("./docker/docker-runtime.ts")).openDockerRuntime(place),
   };
 }
 

@@ -6,7 +6,7 @@ import { MAX_RESULT_BYTES, MAX_STDERR_BYTES } from "../../../domain/job/batch.ts
 import { rest } from "../../pace.ts";
 import { type FinishedRun, finish, refused, type Shortfall, tooLarge } from "../finished-run.ts";
 import { create, ended, haveNetwork, kill, look, NotBegun, type Seen, start } from "./container.ts";
-import { diskFull } from "./disk.ts";
+import { diskFull, logTooLarge } from "./disk.ts";
 import { type Engine, openStdin, openStream, within } from "./engine.ts";
 import { countdown, type Execution, type Ground } from "./execution.ts";
 import { type Capture, capture, readFrames } from "./frames.ts";
@@ -19,6 +19,9 @@ import { endedState, isMarked, mark, readCut, writeCut, writeRun } from "./recor
 const PAST_DEADLINE_MS = 60_000;
 /** An end that nobody saw may have been late for its timeout by what the engine needs to kill. */
 const LATE_MS = 5000;
+/** For reading what a program wrote that was ended: there is no result to miss. */
+const TELL_MS = 5000;
+const SIGKILLED = 137;
 /** 128 and SIGXFSZ: a file larger than its disk. */
 const FILE_TOO_LARGE = 153;
 
@@ -99,6 +102,7 @@ async function watch(
       ended(engine, seen, both).then(() => undefined),
       tooLong(x, spec, seen, both),
       tooMuch(engine, seen, both),
+      logTooLarge(seen.logPath, both),
       diskFull(seen.workSource, spec.diskGb, both),
     ]);
   } catch (error) {
@@ -166,14 +170,17 @@ async function cutOff(x: Execution, engine: Engine, cut: Shortfall): Promise<voi
 
 async function judge(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen): Promise<FinishedRun> {
   const written = capture(MAX_RESULT_BYTES + 1, MAX_STDERR_BYTES);
-  const over = await readLog(engine, seen, written, false, new AbortController().signal);
+  const cut = await readCut(x.dir);
+  const over = cut
+    ? await readLog(engine, seen, written, false, AbortSignal.timeout(TELL_MS)).catch(() => undefined)
+    : await readLog(engine, seen, written, false, new AbortController().signal);
   const startedMs = seen.startedAt?.getTime();
   const runMs = startedMs === undefined ? 0 : Math.max(0, Math.round((seen.finishedAt?.getTime() ?? 0) - startedMs));
   const { brokerAheadMs } = x.order;
   const run = {
     ...{ exitCode: seen.exitCode, runMs, stdout: written.stdout(), stderr: written.stderr() },
     startedAt: startedMs === undefined ? null : new Date(startedMs + brokerAheadMs),
-    cut: (await readCut(x.dir)) ?? over ?? whyItEnded(spec, seen, runMs),
+    cut: cut ?? over ?? whyItEnded(spec, seen, runMs),
   };
   return finish(run, (budget) => collectOutput(engine, seen.id, seen.workingDir, spec.files, budget));
 }
@@ -181,7 +188,8 @@ async function judge(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen):
 /** What the engine knows of an end besides its exit code. */
 function whyItEnded(spec: BatchSpec, seen: Seen, runMs: number): Shortfall | undefined {
   // An engine says so for ever after any process of it was; one that still ended well was not hurt by it.
-  if (seen.oomKilled && seen.exitCode !== 0)
+  // Podman with cgroups of the first version does not say it, and nobody else here kills without writing down why.
+  if (seen.exitCode !== 0 && (seen.oomKilled || seen.exitCode === SIGKILLED))
     return { end: "out-of-memory", detail: `It needed more than its ${spec.memoryMb} MB of memory.` };
   if (seen.exitCode === FILE_TOO_LARGE)
     return { end: "out-of-disk", detail: `It wrote a file larger than its ${spec.diskGb} GB of disk.` };

@@ -41,6 +41,7 @@ const Inspected = z.object({
   }),
   Mounts: z.array(z.object({ Type: z.string(), Source: z.string(), Destination: z.string() })).nullish(),
   SizeRw: z.number().nullish(),
+  LogPath: z.string().nullish(),
 });
 
 export interface Seen {
@@ -57,6 +58,8 @@ export interface Seen {
   readonly workSource: string | null;
   /** written over its image; null where it was not asked for */
   readonly writtenBytes: number | null;
+  /** the engine's own file of what it wrote; "" where there is none */
+  readonly logPath: string;
 }
 
 /** @returns undefined where the engine has no such container; throws where the engine is away */
@@ -69,7 +72,7 @@ export async function look({ docker }: Engine, id: ExecutionId, size = false): P
     if (statusOf(error) === 404) return undefined;
     throw error;
   }
-  const { Id, State, Config, HostConfig, Mounts, SizeRw } = Inspected.parse(raw);
+  const { Id, State, Config, HostConfig, Mounts, SizeRw, LogPath } = Inspected.parse(raw);
   if (Config.Labels?.[LABELS.execution] !== id)
     throw new NotBegun("start-failed", `A container that is not Berth's is called ${containerName(id)}.`);
   const [binding] = Object.values(HostConfig.PortBindings ?? {});
@@ -81,6 +84,7 @@ export async function look({ docker }: Engine, id: ExecutionId, size = false): P
     port: port > 0 ? port : null,
     workSource: Mounts?.find((mount) => mount.Type === "volume" && mount.Destination === workingDir)?.Source ?? null,
     writtenBytes: SizeRw ?? null,
+    logPath: LogPath ?? "",
   };
 }
 

@@ -121,7 +121,7 @@ describe.skipIf(whyNoPodman)(
     });
 
     test("a file larger than the disk ends it, and says so", { timeout: 60_000 }, async () => {
-      const { end } = await run(sh("exec dd if=/dev/zero of=large bs=1M seek=1024 count=1 2>/dev/null"));
+      const { end } = await run(sh("dd if=/dev/zero of=large bs=1M seek=1024 count=1 2>/dev/null; exit $?"));
       expect(end).toBe("out-of-disk");
     });
 
