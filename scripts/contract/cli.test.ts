@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import * as Keystore from "ox/Keystore";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { onlyThese } from "../../agent/processes.ts";
 import { idempotency } from "../../drizzle/schema/account.ts";
 import { providers } from "../../drizzle/schema/provider.ts";
@@ -26,6 +26,7 @@ import { dispatchBatch } from "../../server/usecases/batch/dispatch-batch.ts";
 import { reconcileExecution } from "../../server/usecases/execution/reconcile-execution.ts";
 import { buildCli } from "../build.ts";
 
+vi.setConfig({ testTimeout: 120_000 }); // each line is a process of its own, and a busy machine takes seconds to start one
 const KEY = generatePrivateKey();
 const ACCOUNT = privateKeyToAccount(KEY).address.toLowerCase();
 const folder = mkdtempSync(join(tmpdir(), "berth-cli-"));
