@@ -256,11 +256,13 @@ describe("over restarts of the agent", () => {
     const first = await openRuntime(root);
     const spec = batchSpec(sh("sleep 14142"));
     await first.apply(spec, 0);
-    await until(() => processesWith("14142").length > 0, 5000);
+    const words = async () => readWords(join(root, spec.id));
+    await until(async () => Boolean((await words())?.init), 5000, 5);
     first.close();
     open.pop();
-    const words = await readWords(join(root, spec.id));
-    if (words) signal(words.runner, "SIGKILL");
+    const runner = (await words())?.runner;
+    if (!runner) throw new Error("it has no runner");
+    signal(runner, "SIGKILL");
     const second = await openRuntime(root);
     expect(await resultOf(second, spec)).toMatchObject({ outcome: "failed", end: "infrastructure" });
     expect(
