@@ -82,7 +82,8 @@ test("alone it says which runtimes it has, and which it would need the repositor
   expect(refused.out).toContain("This agent has no process runtime; it has docker and kubernetes.");
   // Alone it finds out about the engine, and then that there is no broker.
   const place = ["--runtime", "docker", "--data-dir", join(bare, "docker")];
-  const rehearsal = await agent("install", "--dry-run", "--root", join(bare, "image"), ...flags, ...place);
+  const prices = ["--broker", "http://127.0.0.1:1", "--price-per-gpu-hour", "1"];
+  const rehearsal = await agent("install", "--dry-run", "--root", join(bare, "image"), ...prices, ...place);
   expect(rehearsal.out).toMatch(/runtime docker: (no container engine|Docker|Podman)/);
 });
 

@@ -1,5 +1,5 @@
 // The log of one workspace, for its customer: what happened to it, and what its first process wrote.
-import { readdirSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkspaceLog, readWorkspaceLog } from "../process/workspace-log.ts";
 import type { LogText } from "../runtime.ts";
@@ -17,41 +17,40 @@ export interface RentalLog {
   /** A line of the container's, with the time that the engine gave it. */
   add(line: string, at: Date): void;
   read(offset: number): Promise<LogText | null>;
-  /** Of the last line; null where there is none. */
-  lastAt(): Promise<Date | null>;
+  /** How many lines of the container are in it: engines tell times too coarsely to go on by them. */
+  taken(): number;
 }
 
 export function openRentalLog(executionDir: string): RentalLog {
   const dir = join(executionDir, "log");
   let time = new Date();
   const write = openWorkspaceLog(dir, () => time);
-  const add = (line: string, at: Date) => {
+  const count = join(executionDir, "log-lines");
+  let taken = countIn(count);
+  const put = (line: string, at: Date) => {
     time = at;
     write(line);
   };
   return {
     dir,
-    add,
-    tell: (line) => add(line, new Date()),
-    read: (offset) => readWorkspaceLog(dir, offset),
-    async lastAt() {
-      const start = newestStart(dir);
-      let last: string | undefined;
-      for (let offset = start; ; ) {
-        const part = await readWorkspaceLog(dir, offset);
-        if (!part) break;
-        last = part.text.trimEnd().split("\n").at(-1);
-        offset = part.offset + part.text.length;
+    add(line, at) {
+      put(line, at);
+      taken += 1;
+      try {
+        writeFileSync(count, String(taken), { mode: 0o600 });
+      } catch {
+        // A full disk must not end a rental: after a restart a line may come twice.
       }
-      const at = new Date(last?.split(" ", 1)[0] ?? "");
-      return Number.isNaN(at.getTime()) ? null : at;
     },
+    tell: (line) => put(line, new Date()),
+    read: (offset) => readWorkspaceLog(dir, offset),
+    taken: () => taken,
   };
 }
 
-function newestStart(dir: string): number {
+function countIn(path: string): number {
   try {
-    return Number.parseInt(readdirSync(dir).sort().at(-1) ?? "0", 10) || 0;
+    return Number.parseInt(readFileSync(path, "utf8"), 10) || 0;
   } catch {
     return 0;
   }
@@ -59,11 +58,8 @@ function newestStart(dir: string): number {
 
 /** Goes on after the last line that is known, until the container ends. */
 export async function followLog(engine: Engine, id: string, log: RentalLog, signal: AbortSignal): Promise<void> {
-  const after = await log.lastAt();
-  const query = {
-    ...{ stdout: 1, stderr: 1, follow: 1, timestamps: 1 },
-    ...(after ? { since: Math.floor(after.getTime() / 1000) } : {}),
-  };
+  const query = { stdout: 1, stderr: 1, follow: 1, timestamps: 1 };
+  let known = log.taken();
   const stream = await openStream(engine, { method: "GET", path: `/containers/${id}/logs`, query, signal });
   const rests = new Map<number, string>();
   const frames = readFrames((which, bytes) => {
@@ -72,7 +68,8 @@ export async function followLog(engine: Engine, id: string, log: RentalLog, sign
     for (const line of lines) {
       const space = line.indexOf(" ");
       const at = new Date(line.slice(0, space));
-      if (Number.isNaN(at.getTime()) || (after && at <= after)) continue;
+      known -= 1;
+      if (Number.isNaN(at.getTime()) || known >= 0) continue;
       log.add(line.slice(space + 1), at);
     }
   });

@@ -109,18 +109,26 @@ export function busybox(root: string): void {
   writeFileSync(join(root, "etc/group"), "root:x:0:\n");
 }
 
-/** Busybox, and this machine's sshd with the libraries it loads. */
+/** A Debian that has openssh-server: this machine, or the one unpacked in that folder. */
+const SSHD_ROOT = process.env.BERTH_TEST_SSHD_ROOT ?? "/";
+
+/** Why nothing can be logged in to; undefined where something can. */
+export const whyNoSshd: string | undefined = existsSync(join(SSHD_ROOT, "usr/sbin/sshd"))
+  ? undefined
+  : "openssh-server is not installed: apt install openssh-server, or BERTH_TEST_SSHD_ROOT=/a/debian/with/it";
+
+/** Busybox, and that Debian's sshd with the libraries it loads. */
 export function withSshd(root: string): void {
   busybox(root);
   mkdirSync(join(root, "lib64"));
-  for (const path of ["/usr/sbin/sshd", "/lib64/ld-linux-x86-64.so.2"]) copyInto(root, path);
-  for (const [path] of execFileSync("ldd", ["/usr/sbin/sshd"], { encoding: "utf8" }).matchAll(/\/\S+\.so\S*/g))
-    copyInto(root, path);
+  copyInto(root, "/usr/sbin/sshd");
+  const libraries = execFileSync("chroot", [SSHD_ROOT, "ldd", "/usr/sbin/sshd"], { encoding: "utf8" });
+  for (const [path] of libraries.matchAll(/\/\S+\.so\S*/g)) copyInto(root, path);
 }
 
 function copyInto(root: string, path: string): void {
   mkdirSync(join(root, dirname(path)), { recursive: true });
-  copyFileSync(path, join(root, path));
+  copyFileSync(join(SSHD_ROOT, path), join(root, path));
 }
 
 export function batchSpec(image: string, command: readonly string[], change: Partial<BatchSpec> = {}): BatchSpec {
