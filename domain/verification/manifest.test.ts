@@ -182,8 +182,9 @@ describe("numeric", () => {
     const files = [{ path: "1", sha256: "1".repeat(64), bytes: 1 }];
     expect(areAlike(within(1, 1000), "1", "1", { ...EMPTY, files })).toBe(false);
   });
-  test("with no tolerance tells numbers apart that are one double", () => {
+  test("tells numbers apart that are one double where the tolerance is smaller than that", () => {
     expect(areAlike(within(0, 0), "[9007199254740993]", "[9007199254740992]")).toBe(false);
+    expect(areAlike(within(0, 0.5), "[9007199254740993]", "[9007199254740992]")).toBe(false);
     expect(areAlike(within(0, 0), "x 1e-400", "x 0")).toBe(false);
     expect(areAlike(within(1e-9, 0), "[9007199254740993]", "[9007199254740992]")).toBe(true);
     expect(areAlike(within(1, 1), "[1e400]", "[1e401]")).toBe(false);
