@@ -5,6 +5,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { startPostgres } from "../scripts/embedded-postgres.ts";
 import { migrateDatabase } from "../scripts/migrate.ts";
+import { PROFILING } from "./profile.ts";
 
 export interface BenchPostgres {
   readonly version: string;
@@ -17,7 +18,15 @@ export interface BenchPostgres {
 
 export async function openPostgres(): Promise<BenchPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "berth-bench-"));
-  const server = await startPostgres({ dataDir: join(folder, "data"), password: "bench", durable: true });
+  const options = { dataDir: join(folder, "data"), password: "bench", durable: true };
+  let server = await startPostgres(options);
+  if (PROFILING) {
+    const admin = postgres(server.url, { max: 1 });
+    await admin`alter system set shared_preload_libraries = 'pg_stat_statements'`;
+    await admin.end();
+    await server.stop();
+    server = await startPostgres(options);
+  }
   const sql = postgres(server.url, { max: 1, onnotice: () => {} });
   const [row] = await sql<[{ version: string }]>`select split_part(version(), ' ', 2) as version`;
   return {

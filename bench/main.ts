@@ -2,6 +2,7 @@
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseEnv } from "../server/env.ts";
 import { createRuntime } from "../server/runtime.ts";
+import { benchBatch } from "./batch.ts";
 import { type BenchPostgres, openPostgres } from "./database.ts";
 import { benchHeartbeats } from "./heartbeats.ts";
 import { benchKubernetes } from "./kubernetes.ts";
@@ -46,6 +47,10 @@ const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows
     return withRuntime(url, (deps) => withServers(url, (wire, echo) => benchSearch(deps, wire, echo)));
   },
   rings: async (postgres) => ({ rows: await benchRings(await postgres.database("rings", "bare")) }),
+  batch: async (postgres) => {
+    const url = await postgres.database("batch");
+    return withRuntime(url, (deps) => benchBatch(deps, postgres, url));
+  },
   restart: (postgres) => benchRestart(postgres, (close) => ends.push(close)),
   kubernetes: (postgres) => benchKubernetes(postgres, (close) => ends.push(close)),
 };
