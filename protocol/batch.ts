@@ -225,6 +225,16 @@ export const BatchExecutionsView = z.strictObject({
 });
 export type BatchExecutionsView = z.infer<typeof BatchExecutionsView>;
 
+/** The accepted result's output files, with what is in them. */
+export const BatchFilesView = z.strictObject({
+  job_id: z.string(),
+  execution_id: z.string(),
+  files: z.array(z.strictObject({ path: z.string(), bytes: count, content: z.base64() })),
+  count,
+  next_cursor: z.null(),
+});
+export type BatchFilesView = z.infer<typeof BatchFilesView>;
+
 /** What a batch job would cost before it is submitted. */
 export const BatchEstimateView = z.strictObject({
   kind: z.literal("batch"),

@@ -1,6 +1,6 @@
 // logs and result: what jobs wrote.
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { z } from "zod";
 import type { BatchExecutionView, BatchJobView } from "../../protocol/batch.ts";
 import { CliError, EXIT } from "../errors.ts";
@@ -137,9 +137,14 @@ async function writeFolder({ io, client }: Session, folder: string, job: BatchJo
   await writeFile(join(folder, "stdout"), job.result ?? "");
   await writeFile(join(folder, "job.json"), `${JSON.stringify({ ...job, executions }, null, 2)}\n`);
   io.write(`${join(folder, "stdout")}\n${join(folder, "job.json")}\n`);
-  const files = executions.find(({ vote }) => vote === "agreed")?.files ?? [];
-  if (files.length > 0)
-    io.tell(
-      `berth: the wire gives no content of output files yet; verified were ${files.map(({ path }) => path).join(", ")}.`,
-    );
+  if (job.verdict?.digest == null || job.files.length === 0) return;
+  const { files } = await client.listJobFiles({ params: { id: job.id } });
+  for (const { path, content } of files) {
+    const to = resolve(folder, "files", path);
+    if (!to.startsWith(`${resolve(folder, "files")}${sep}`))
+      throw new CliError(`${clean(path)} would lie outside of ${folder}.`);
+    await mkdir(dirname(to), { recursive: true });
+    await writeFile(to, Buffer.from(content, "base64"));
+    io.write(`${to}\n`);
+  }
 }

@@ -46,7 +46,14 @@ export function ResultPanel({ job }: { readonly job: BatchJobView }) {
 const size = (bytes: number) => (bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KiB`);
 
 /** Files of the first run that agreed, or else of the first that left any. */
-export function FilesPanel({ executions }: { readonly executions: readonly BatchExecutionView[] }) {
+export function FilesPanel({
+  id,
+  executions,
+}: {
+  /** of the job, where its files can be had; null where nothing was accepted */
+  readonly id: string | null;
+  readonly executions: readonly BatchExecutionView[];
+}) {
   const from =
     executions.find(({ vote, files }) => vote === "agreed" && files.length > 0) ??
     executions.find(({ files }) => files.length > 0);
@@ -59,7 +66,16 @@ export function FilesPanel({ executions }: { readonly executions: readonly Batch
             key={path}
             className="flex justify-between gap-4 border-line border-b border-dashed py-1.5 last:border-b-0"
           >
-            <code className="min-w-0 [overflow-wrap:anywhere]">{path}</code>
+            {id === null ? (
+              <code className="min-w-0 [overflow-wrap:anywhere]">{path}</code>
+            ) : (
+              <a
+                className="min-w-0 [overflow-wrap:anywhere]"
+                href={`/jobs/${id}/file?path=${encodeURIComponent(path)}`}
+              >
+                <code>{path}</code>
+              </a>
+            )}
             <span className="num whitespace-nowrap">{size(bytes)}</span>
           </li>
         ))}

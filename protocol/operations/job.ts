@@ -3,7 +3,14 @@ import { z } from "zod";
 import { BATCH_STATUSES } from "../../domain/job/batch.ts";
 import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { DEFAULT_CORES_PER_GPU, DEFAULT_MEMORY_GB_PER_GPU, MAX_RENTAL_HOURS } from "../../domain/job/wish.ts";
-import { BatchBody, BatchEstimateView, BatchExecutionsView, BatchJobView, SeedSubmitBody } from "../batch.ts";
+import {
+  BatchBody,
+  BatchEstimateView,
+  BatchExecutionsView,
+  BatchFilesView,
+  BatchJobView,
+  SeedSubmitBody,
+} from "../batch.ts";
 import { Env, Image, idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
 import {
@@ -163,6 +170,14 @@ export const jobOperations = {
     access: "read",
     params: z.strictObject({ id: z.string().max(64) }),
     response: BatchExecutionsView,
+  }),
+  listJobFiles: operation({
+    method: "GET",
+    path: "/jobs/:id/files",
+    summary: "Output files of a batch job's accepted result, in base64; at most 1 MiB together",
+    access: "read",
+    params: jobParams,
+    response: BatchFilesView,
   }),
   stopJob: operation({
     method: "DELETE",

@@ -10,7 +10,7 @@ import { logout } from "../usecases/account/logout.ts";
 import { addRegistryLogin, listRegistryLogins, removeRegistryLogin } from "../usecases/account/registry-logins.ts";
 import { removeSshKey } from "../usecases/account/remove-ssh-key.ts";
 import { revokeApiKey } from "../usecases/account/revoke-api-key.ts";
-import { listExecutions } from "../usecases/batch/get-batch.ts";
+import { listExecutions, listFiles } from "../usecases/batch/get-batch.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
 import { getBilling, listEntries } from "../usecases/billing/get-billing.ts";
 import { estimateJob, getAnyJob, stopAnyJob, submitJob } from "../usecases/job/any-job.ts";
@@ -191,6 +191,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   listJobs: ({ deps, principal, query }) => listJobs(deps, principal, query),
   getJob: ({ deps, principal, params }) => getAnyJob(deps, principal, params.id),
   listJobExecutions: ({ deps, principal, params }) => listExecutions(deps, principal, params.id),
+  listJobFiles: ({ deps, principal, params }) => listFiles(deps, principal, params.id),
   stopJob: ({ deps, principal, params }) => stopAnyJob(deps, principal, params.id),
   extendJob: ({ deps, principal, params, body, idempotencyKey }) =>
     extendJob(deps, principal, params.id, body.hours, idempotencyKey),

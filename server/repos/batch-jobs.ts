@@ -131,6 +131,16 @@ export async function findBatchLog(
   return row ?? null;
 }
 
+/** Files of what was accepted; no execution where nothing was. @returns null where the account has no such batch job */
+export async function acceptedFiles(db: Db, account: string, id: JobId) {
+  const [row] = await db
+    .select({ executionId: batchJobs.resultExecutionId, files: batchResults.files })
+    .from(batchJobs)
+    .leftJoin(batchResults, eq(batchResults.executionId, batchJobs.resultExecutionId))
+    .where(and(ownedBy(account), eq(batchJobs.id, id)));
+  return row ? { executionId: row.executionId, files: row.files ?? [] } : null;
+}
+
 /** Whether the account has a job of either kind with this id. */
 export async function ownsJob(db: Db, account: string, id: JobId): Promise<boolean> {
   const [row] = await db.execute<{ owns: boolean }>(sql`

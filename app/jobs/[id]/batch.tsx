@@ -74,7 +74,7 @@ export async function Batch({ who, job, events }: BatchProps) {
             decided={decided}
           />
           <ResultPanel job={job} />
-          <FilesPanel executions={executions} />
+          <FilesPanel id={job.result === undefined ? null : job.id} executions={executions} />
           <ErrorsPanel executions={executions} />
           <Timeline events={events} />
         </div>

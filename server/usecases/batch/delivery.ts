@@ -90,8 +90,7 @@ const UNREADABLE: Fault = {
 };
 
 function endOf({ outcome, end }: ResultReport): BatchEnd {
-  if (outcome === "refused") return "cannot-run";
-  return end ?? "infrastructure";
+  return end ?? (outcome === "refused" ? "cannot-run" : "infrastructure");
 }
 
 function forged({ key }: Machine, report: ResultReport): Fault | null {

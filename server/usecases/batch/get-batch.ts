@@ -1,9 +1,10 @@
 // One batch job of an account, and its panel; a stranger's is not found.
 import type { Principal } from "../../../domain/account/principal.ts";
+import { AppError } from "../../../domain/errors.ts";
 import { isId, type JobId } from "../../../domain/ids.ts";
-import type { BatchExecutionsView, BatchJobView } from "../../../protocol/batch.ts";
+import type { BatchExecutionsView, BatchFilesView, BatchJobView } from "../../../protocol/batch.ts";
 import type { Deps } from "../../deps.ts";
-import { type BatchRow, executionsOf, findBatchRow, queuePositions } from "../../repos/batch-jobs.ts";
+import { acceptedFiles, type BatchRow, executionsOf, findBatchRow, queuePositions } from "../../repos/batch-jobs.ts";
 import { isWaiting, toBatchView, toExecutionView } from "./batch-view.ts";
 
 type ReadDeps = Pick<Deps, "db" | "clock">;
@@ -36,4 +37,18 @@ export async function listExecutions(
 ): Promise<BatchExecutionsView> {
   const rows = isId("job", id) ? await executionsOf(db, owner.account, id) : [];
   return { job_id: id, executions: rows.map(toExecutionView), count: rows.length, next_cursor: null };
+}
+
+/**
+ * Output files of the accepted result.
+ * @throws AppError `not-found` where the account has no such batch job, `conflict` where nothing was accepted
+ */
+export async function listFiles({ db }: Pick<Deps, "db">, owner: Principal, id: JobId): Promise<BatchFilesView> {
+  const accepted = await acceptedFiles(db, owner.account, id);
+  if (!accepted) throw new AppError("not-found", "the batch job does not exist");
+  const { executionId, files } = accepted;
+  if (executionId === null)
+    throw new AppError("conflict", "It has no accepted result: there are no files to give out.");
+  const given = files.map(({ path, content }) => ({ path, bytes: Buffer.byteLength(content, "base64"), content }));
+  return { job_id: id, execution_id: executionId, files: given, count: given.length, next_cursor: null };
 }

@@ -1,15 +1,16 @@
 // The periodic catch-up of batch jobs: timeouts, silent providers, hedges, queues that took too long, rings that were lost.
 import { isBatchLive } from "../../../domain/execution/batch-state.ts";
-import type { JobId } from "../../../domain/ids.ts";
+import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
 import type { Deps } from "../../deps.ts";
 import { anyWaiting } from "../../repos/batch-dispatch.ts";
+import { listGone } from "../../repos/batch-news.ts";
 import { claimDueJobs, jobsOnAbsent, type TypicalRun, typicalRuns } from "../../repos/batch-sweep.ts";
 import type { KnownProvider } from "../../repos/evidence.ts";
 import { type Case, endMember } from "./judge.ts";
 import { settleJobs } from "./settle-batch.ts";
 
-export type SweepBatchDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings" | "log">;
+export type SweepBatchDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings" | "log">;
 
 type Swept = { timedOut: number; lost: number; hedged: number; unresolved: number };
 
@@ -22,6 +23,8 @@ export async function sweepBatch(deps: SweepBatchDeps): Promise<Readonly<Swept>>
   const { db, clock, queue } = deps;
   const swept: Swept = { timedOut: 0, lost: 0, hedged: 0, unresolved: 0 };
   await lookAt(deps, await jobsOnAbsent(db, CLAIM_AT_ONCE), swept);
+  const gone = await listGone(db, clock.now(), CLAIM_AT_ONCE);
+  await lookAt(deps, [...new Set(gone.map(({ jobId }) => jobId))], swept, new Set(gone.map(({ id }) => id)));
   for (let claims = 0; claims < MOST_CLAIMS; claims++) {
     const due = await claimDueJobs(db, clock.now(), CLAIM_AT_ONCE);
     await lookAt(deps, due, swept);
@@ -31,16 +34,26 @@ export async function sweepBatch(deps: SweepBatchDeps): Promise<Readonly<Swept>>
   return swept;
 }
 
-/** Together; one by one where that fails, so that one job of them holds up no other. */
-async function lookAt(deps: SweepBatchDeps, jobs: readonly JobId[], swept: Swept): Promise<void> {
+type Gone = ReadonlySet<ExecutionId>;
+
+/**
+ * Together; one by one where that fails, so that one job of them holds up no other.
+ * @param gone executions that their machines do not have any more
+ */
+async function lookAt(
+  deps: SweepBatchDeps,
+  jobs: readonly JobId[],
+  swept: Swept,
+  gone: Gone = new Set(),
+): Promise<void> {
   if (jobs.length === 0) return;
   const typical = await typicalRuns(deps.db, jobs, RULES.hedgePercentile);
   try {
-    await look(deps, jobs, typical, swept);
+    await look(deps, jobs, typical, swept, gone);
   } catch (error) {
     if (jobs.length === 1) throw error;
     for (const id of jobs)
-      await look(deps, [id], typical, swept).catch((err: unknown) => {
+      await look(deps, [id], typical, swept, gone).catch((err: unknown) => {
         deps.log.error({ err, job: id }, "a batch job could not be looked at; the next sweep tries again");
       });
   }
@@ -51,6 +64,7 @@ async function look(
   jobs: readonly JobId[],
   typical: ReadonlyMap<JobId, TypicalRun>,
   swept: Swept,
+  gone: Gone,
 ): Promise<void> {
   const cases = await settleJobs(deps, {
     jobs,
@@ -60,6 +74,7 @@ async function look(
         for (const member of one.members.filter(({ status }) => isBatchLive(status))) {
           if (member.deadlineAt <= now) endMember(one, member, "timedOut", "timed-out", now);
           else if (isAbsent(providers.get(member.providerId))) endMember(one, member, "gone", "provider-silent", now);
+          else if (gone.has(member.id)) endMember(one, member, "gone", "infrastructure", now);
         }
         hedge(one, typical.get(one.job.id), now);
       }
@@ -69,7 +84,7 @@ async function look(
   for (const { job, members, ended, told } of cases) {
     for (const { id, endCause } of members) {
       if (ended.has(id) && endCause === "timed-out") swept.timedOut += 1;
-      if (ended.has(id) && endCause === "provider-silent") swept.lost += 1;
+      if (ended.has(id) && (endCause === "provider-silent" || endCause === "infrastructure")) swept.lost += 1;
     }
     if (told?.code === "hedged") swept.hedged += 1;
     if (job.reason === "no-machines") swept.unresolved += 1;
