@@ -236,6 +236,8 @@ export interface Deps {
   readonly db: Db;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** uniform in [0, 1): which decided jobs the broker checks */
+  readonly random: () => number;
   readonly queue: Queue;
   /** machines with an agent */
   readonly cluster: Cluster;

@@ -56,6 +56,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     db,
     clock,
     ids: systemIds(clock),
+    random: Math.random,
     queue,
     nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log, tally: clusterTally }),
     pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log, tally: clusterTally }),

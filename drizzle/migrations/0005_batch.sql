@@ -103,7 +103,8 @@ CREATE TABLE "provider_evidence" (
 	"errors" integer DEFAULT 0 NOT NULL,
 	"resting_until" timestamp (3) with time zone,
 	"quarantined_at" timestamp (3) with time zone,
-	"quarantine_reason" text DEFAULT '' NOT NULL
+	"quarantine_reason" text DEFAULT '' NOT NULL,
+	"recall_after" text
 );
 --> statement-breakpoint
 CREATE TABLE "external_workers" (

@@ -197,6 +197,8 @@ export const providerEvidence = pgTable("provider_evidence", {
   restingUntil: instant("resting_until"),
   quarantinedAt: instant("quarantined_at"),
   quarantineReason: text("quarantine_reason").notNull().default(""),
+  /** executions up to this one were looked through for what must be verified again; null: there is nothing to look for */
+  recallAfter: id("exec")("recall_after"),
 });
 
 /** What a provider's live executions of either kind hold: what is not here is free. */

@@ -6,7 +6,7 @@ import { isId } from "../../domain/ids.ts";
 import { ResultReport } from "../../protocol/results.ts";
 import { systemIds } from "../adapters/system/ids.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
-import { TEST_SETTINGS } from "./settings.ts";
+import { NO_CHECKS, TEST_SETTINGS } from "./settings.ts";
 
 const [url = "", provider = "", report = "", killBefore = "", at = ""] = process.argv.slice(2);
 if (!isId("prov", provider)) throw new Error(`${provider} is no provider`);
@@ -25,6 +25,7 @@ const deps = {
   db: drizzle(client),
   clock,
   ids: systemIds(clock),
+  random: NO_CHECKS,
   queue: { ring: async () => {} },
   settings: TEST_SETTINGS,
   log: { info: () => {}, warn: () => {}, error: () => {} },

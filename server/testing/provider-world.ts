@@ -12,7 +12,7 @@ import { gpus, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Deps } from "../deps.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { testDatabase } from "./database.ts";
-import { ALL_ANSWER, NOTHING_INSIDE } from "./settings.ts";
+import { ALL_ANSWER, NO_CHECKS, NOTHING_INSIDE } from "./settings.ts";
 
 export const OWNER = "0x00000000000000000000000000000000000000aa";
 export const RENTER = "0x00000000000000000000000000000000000000bb";
@@ -77,6 +77,7 @@ export async function providerWorld() {
     db,
     clock: { now: () => new Date(now) },
     ids,
+    random: NO_CHECKS,
     queue: { ring: async (_name, { id }) => void rings.push(id) },
     nodes: null,
     pods: null,

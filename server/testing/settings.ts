@@ -20,6 +20,9 @@ export const TEST_SETTINGS: Settings = {
   walletConnectProjectId: null,
 };
 
+/** So high that no check follows any job: tests that want some say so. */
+export const NO_CHECKS = () => 0.999;
+
 /** Where all that a process leans on is there, and no Kubernetes is configured. */
 export const ALL_ANSWER: Deps["answers"] = { queue: async () => true, cluster: null };
 

@@ -14,7 +14,7 @@ import { grantPromotion } from "../repos/ledger.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { reconcileExecution } from "../usecases/execution/reconcile-execution.ts";
 import { testDatabase } from "./database.ts";
-import { ALL_ANSWER, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
+import { ALL_ANSWER, NO_CHECKS, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
 
 export const START = new Date("2026-06-01T12:00:00.000Z");
 export const GPU_MODEL = "NVIDIA GeForce RTX 4090";
@@ -89,6 +89,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     db,
     clock,
     ids,
+    random: NO_CHECKS,
     cluster,
     nodes: null,
     pods: null,

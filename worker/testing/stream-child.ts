@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { systemIds } from "../../server/adapters/system/ids.ts";
 import { secretBox } from "../../server/adapters/system/secret-box.ts";
 import type { Deps } from "../../server/deps.ts";
-import { ALL_ANSWER, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
+import { ALL_ANSWER, NO_CHECKS, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
 import { startStreams } from "../streams.ts";
 import { someCluster } from "./machines.ts";
 import { QUICK } from "./timing.ts";
@@ -17,6 +17,7 @@ const deps: Deps = {
   db: drizzle(postgres(databaseUrl, { max: 4, onnotice: () => {} })),
   clock,
   ids: systemIds(clock),
+  random: NO_CHECKS,
   cluster: {
     apply: async () => {},
     observe: async () => ({ state: "absent" }),

@@ -9,7 +9,7 @@ import { settleJobs } from "./settle-batch.ts";
 
 /** @returns null where the account has no such batch job */
 export async function cancelBatch(
-  deps: Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings">,
+  deps: Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings">,
   owner: Principal,
   id: JobId,
 ): Promise<BatchJobView | null> {

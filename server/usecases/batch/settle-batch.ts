@@ -25,7 +25,7 @@ import { comparing } from "./comparing.ts";
 import { type Bench, type Case, judge, openCase } from "./judge.ts";
 import { paymentsOf } from "./paid.ts";
 
-export type SettleDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings">;
+export type SettleDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings">;
 
 /** Only a copy given out between two statements makes it begin again. */
 const MOST_TRIES = 5;

@@ -8,7 +8,7 @@ import { type Delivery, machineOf, readDelivery } from "./delivery.ts";
 import { noteDelivery } from "./note-delivery.ts";
 import { settleJobs } from "./settle-batch.ts";
 
-export type ResultDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings" | "log">;
+export type ResultDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings" | "log">;
 
 type Answer = ResultsAnswer["results"][number];
 

@@ -26,7 +26,7 @@ export async function getAnyJob(deps: Pick<Deps, "db" | "clock">, owner: Princip
 
 /** @throws AppError `not-found` */
 export async function stopAnyJob(
-  deps: Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings">,
+  deps: Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings">,
   owner: Principal,
   id: JobId,
 ): Promise<AnyJobView> {
