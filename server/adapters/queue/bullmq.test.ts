@@ -104,6 +104,25 @@ describe.each(Object.keys(stores))("on %s", (name) => {
     expect(answered.sort()).toEqual([id(1), id(2)]);
   });
 
+  test("of many twins rung at once none is left unanswered: a run begins after each", async () => {
+    let written = 0;
+    let seen = 0;
+    answer = async () => {
+      seen = Math.max(seen, written);
+    };
+    startRings();
+    for (let wave = 0; wave < 10; wave++) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, twin) => {
+          await pause(twin % 4);
+          written += 1;
+          await queue.ring("execution.reconcile", { id: id(1) });
+        }),
+      );
+      await vi.waitFor(() => expect(seen).toBe(written));
+    }
+  });
+
   test("rings during a run lead to exactly one more run, after it, never beside it", async () => {
     let running = 0;
     let together = 0;

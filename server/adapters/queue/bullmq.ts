@@ -4,6 +4,7 @@ import { runMigrations } from "bullmq";
 import pg from "pg";
 import type { Log, Queue, RingName, Rings } from "../../deps.ts";
 import { type Backing, type OpenQueue, type OpenWorker, openBackend, type Processor, RETRY_MS } from "./backends.ts";
+import { together } from "./together.ts";
 
 export { backingOf } from "./backends.ts";
 
@@ -53,21 +54,24 @@ export function openQueue({ log, onLost, ...backing }: QueueOptions): RingQueue 
     return opened;
   }
 
+  const one = together();
+
   return {
     async ring(name, payload) {
+      const id = ringId(name, payload);
+      const leave = async () => {
+        const queue = await ready();
+        await queue.add(name, payload, {
+          attempts: 1,
+          deduplication: { id, keepLastIfActive: true },
+          removeOnComplete: true,
+          removeOnFail: { count: 100 },
+        });
+      };
       try {
-        await within(
-          RING_TIMEOUT_MS,
-          (async () => {
-            const queue = await ready();
-            await queue.add(name, payload, {
-              attempts: 1,
-              deduplication: { id: ringId(name, payload), keepLastIfActive: true },
-              removeOnComplete: true,
-              removeOnFail: { count: 100 },
-            });
-          })(),
-        );
+        // It gives up by itself, or whoever comes after it would wait for ever.
+        const left = one(id, () => within(RING_TIMEOUT_MS, leave()));
+        await within(RING_TIMEOUT_MS, left);
       } catch (error) {
         onLost?.(name);
         log.warn({ ring: name, payload, error: messageOf(error) }, "a ring was lost; the sweep will make up for it");
