@@ -139,4 +139,21 @@ CREATE VIEW "public"."holdings" AS (
   select id as execution_id, provider_id, cpu_cores, memory_gb, disk_gb from executions
   where status in ('scheduled','starting','running','unreachable','stopping')
   union all
-  select id, provider_id, cpu_cores, memory_gb, disk_gb from batch_executions where status in ('scheduled','running'));
+  select id, provider_id, cpu_cores, memory_gb, disk_gb from batch_executions where status in ('scheduled','running'));--> statement-breakpoint
+-- What sums to zero in each statement sums to zero for ever: one look a statement, at once, in the place of one a row at the end.
+CREATE FUNCTION berth_postings_balanced() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  unbalanced text;
+BEGIN
+  SELECT posting_id INTO unbalanced FROM written GROUP BY posting_id, funds HAVING sum(amount) <> 0 LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'posting % does not sum to zero', unbalanced;
+  END IF;
+  RETURN NULL;
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER postings_balanced AFTER INSERT ON entries REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION berth_postings_balanced();
+--> statement-breakpoint
+DROP TRIGGER entries_balanced ON entries;
+--> statement-breakpoint
+DROP FUNCTION berth_posting_balanced();
