@@ -10,6 +10,7 @@ const CONTRACT = `scripts/contract/${TESTS}`;
 const KUBERNETES = [
   `server/adapters/cluster/kubernetes/${TESTS}`,
   "server/usecases/execution/pods*.test.ts",
+  "server/usecases/batch/pods*.test.ts",
   "server/usecases/node/nodes.test.ts",
   "worker/watchers.test.ts",
   `deploy/${TESTS}`,

@@ -50,6 +50,7 @@ async function throughRings(databaseUrl: string): Promise<Both> {
     log,
     processors: {
       "batch.dispatch": async () => {},
+      "batch.pods": async () => {},
       "node.reconcile": async () => {},
       "execution.reconcile": async (_, { id }) => arrivals.arrived(id),
     },

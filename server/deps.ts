@@ -1,7 +1,15 @@
 // The ports a use case may be given. Types only: what fills them is chosen in runtime.ts.
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import type { Endpoint, ExecutionSpec, Observed, Placement } from "../domain/execution/spec.ts";
+import type { BatchRun } from "../domain/execution/batch-run.ts";
+import type {
+  BatchSpec,
+  Endpoint,
+  ExecutionSpec,
+  Observed,
+  Placement,
+  RegistryLogin,
+} from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
 import type { Marks } from "../domain/node/marks.ts";
 import type { JoinRequest, SeenNode } from "../domain/node/seen.ts";
@@ -27,6 +35,8 @@ export interface Rings {
   "execution.reconcile": { id: ExecutionId };
   /** some batch job wants machines, or some machine has room again */
   "batch.dispatch": Record<string, never>;
+  /** some batch execution was given to a node of ours, or its pod changed */
+  "batch.pods": Record<string, never>;
 }
 export type RingName = keyof Rings;
 
@@ -51,6 +61,37 @@ export interface WatchedCluster extends Cluster {
   watch(ring: (id: ExecutionId) => void, signal: AbortSignal): Promise<void>;
   /** The end of what it wrote, at most `LOG_TAIL_BYTES`; "" where nothing can be read any more. It never throws. */
   lastWords(id: ExecutionId, where: Placement): Promise<string>;
+}
+
+/** Where a batch execution runs and for whom. */
+export interface BatchPlacement {
+  /** the account it runs for */
+  readonly tenant: string;
+  readonly nodeName: string;
+  /** who pulls a private image; null for everybody's */
+  readonly registryLogin: RegistryLogin | null;
+}
+
+export interface HeldBatch {
+  readonly id: ExecutionId;
+  readonly tenant: string;
+  /** `ended`: whatever it left can be collected, once; `leaving`: it is being taken away */
+  readonly state: "starting" | "running" | "ended" | "leaving";
+  /** by its node's clock; null before it began */
+  readonly startedAt: Date | null;
+}
+
+/** Executions of batch jobs on nodes. Idempotent by execution id; nothing is remembered outside the cluster. */
+export interface BatchPods {
+  /** @returns why the cluster will never have it; null where it is there */
+  apply(spec: BatchSpec, where: BatchPlacement): Promise<string | null>;
+  /** All that the cluster holds of batch jobs. */
+  list(): Promise<readonly HeldBatch[]>;
+  /** What one that has ended left; null where it cannot be told yet. */
+  collect(held: Pick<HeldBatch, "id" | "tenant">, spec: BatchSpec): Promise<BatchRun | null>;
+  remove(held: Pick<HeldBatch, "id" | "tenant">): Promise<void>;
+  /** Rings when any of them changed until the signal fires; an optimisation of the sweep, and it never throws. */
+  watch(ring: () => void, signal: AbortSignal): Promise<void>;
 }
 
 /** All that is needed to reach into one running execution. */
@@ -243,6 +284,8 @@ export interface Deps {
   readonly cluster: Cluster;
   /** nodes of our Kubernetes; null where none is configured */
   readonly pods: WatchedCluster | null;
+  /** batch jobs on nodes of our Kubernetes; null where none is configured */
+  readonly batchPods: BatchPods | null;
   /** reaching into what runs on machines with an agent, and on nodes; null where no Kubernetes is configured */
   readonly inside: { readonly agent: Inside; readonly pods: Inside | null };
   /** null where no Kubernetes is configured: machines cannot join as nodes */

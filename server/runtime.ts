@@ -6,6 +6,7 @@ import { createWallets } from "./adapters/chain/wallets.ts";
 import { agentCluster } from "./adapters/cluster/agent/agent-cluster.ts";
 import { agentInside } from "./adapters/cluster/agent/agent-inside.ts";
 import { clusterVersion } from "./adapters/cluster/kubernetes/alive.ts";
+import { kubernetesBatchPods } from "./adapters/cluster/kubernetes/batch/batch-pods.ts";
 import { kubernetesInside } from "./adapters/cluster/kubernetes/inside/kubernetes-inside.ts";
 import { kubernetesNodes } from "./adapters/cluster/kubernetes/nodes/kubernetes.ts";
 import { kubernetesCluster } from "./adapters/cluster/kubernetes/pods/kubernetes-cluster.ts";
@@ -60,6 +61,7 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     queue,
     nodes: env.kubernetes && kubernetesNodes({ ...env.kubernetes, log, tally: clusterTally }),
     pods: env.kubernetes && kubernetesCluster({ ...env.kubernetes, clock, log, tally: clusterTally }),
+    batchPods: env.kubernetes && kubernetesBatchPods({ ...env.kubernetes, clock, log, tally: clusterTally }),
     answers: {
       queue: answering(() => queue.counts()),
       cluster: env.kubernetes && answering(clusterVersion(env.kubernetes.kubeconfig)),

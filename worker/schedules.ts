@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Deps } from "../server/deps.ts";
 import { metrics, setTotals } from "../server/metrics.ts";
 import { networkGauges } from "../server/network-metrics.ts";
+import { runPods } from "../server/usecases/batch/run-pods.ts";
 import { sweepBatch } from "../server/usecases/batch/sweep-batch.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
 import { compareNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
@@ -31,6 +32,11 @@ function schedules(workerName: string): readonly Schedule[] {
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
     { name: "batch", everyMs: 1_000, run: sweepBatch },
+    {
+      name: "batch pods",
+      everyMs: 1_000,
+      run: async (deps) => metrics.sweepCorrections.inc({ kind: "batch-pod-orphan" }, await runPods(deps)),
+    },
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
     {
       name: "silence",

@@ -7,7 +7,12 @@ import { watchNodes } from "../server/usecases/node/watch-nodes.ts";
 
 async function watchAll(deps: Deps, signal: AbortSignal): Promise<void> {
   const ring = (id: ExecutionId) => void deps.queue.ring("execution.reconcile", { id });
-  await Promise.all([watchNodes(deps, signal), deps.pods?.watch(ring, signal)]);
+  const ringBatch = () => void deps.queue.ring("batch.pods", {});
+  await Promise.all([
+    watchNodes(deps, signal),
+    deps.pods?.watch(ring, signal),
+    deps.batchPods?.watch(ringBatch, signal),
+  ]);
 }
 
 /** Starts the watch where there is a cluster. A cluster or a database that is away stops nothing but the watch. */

@@ -23,6 +23,8 @@ export interface WaitingJob {
   readonly about: JobId | null;
   readonly anonymous: boolean;
   readonly withFiles: boolean;
+  /** without a command: the program is the one that the image names */
+  readonly imagesOwn: boolean;
   readonly cpuCores: number;
   readonly memoryGb: number;
   readonly diskGb: number;
@@ -82,6 +84,7 @@ export async function waitingJobs(db: Db | Tx, now: Date, limit: number): Promis
       left join busy b on b.account = w.account
       order by turn, live, id limit ${limit})
     select j.id, j.account, j.purpose, j.about, j.anonymous, jsonb_array_length(j.files) > 0 as "withFiles",
+      jsonb_array_length(j.command) = 0 as "imagesOwn",
       j.cpu_cores as "cpuCores", j.memory_gb as "memoryGb", j.disk_gb as "diskGb", j.gpu_count as "gpuCount",
       j.gpu_model as "gpuModel", j.rate, j.timeout_seconds as "timeoutSeconds",
       j.queue_timeout_seconds as "queueTimeoutSeconds", j.panel_class as "panelClass", j.tied, j.hedged,

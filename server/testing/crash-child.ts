@@ -41,6 +41,7 @@ async function drive(db: Db, eyes: Db, executionId: ExecutionId): Promise<void> 
     queue: { ring: async () => {} },
     cluster,
     pods: null,
+    batchPods: null,
     secrets,
     settings: TEST_SETTINGS,
   };

@@ -81,6 +81,7 @@ export async function providerWorld() {
     queue: { ring: async (_name, { id }) => void rings.push(id) },
     nodes: null,
     pods: null,
+    batchPods: null,
     inside: NOTHING_INSIDE,
     answers: ALL_ANSWER,
     cluster: { apply: refuse, observe: refuse, remove: refuse, list: refuse },

@@ -93,6 +93,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     cluster,
     nodes: null,
     pods: null,
+    batchPods: null,
     inside: NOTHING_INSIDE,
     answers: ALL_ANSWER,
     ssh,

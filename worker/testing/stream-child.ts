@@ -26,6 +26,7 @@ const deps: Deps = {
   },
   nodes: someCluster,
   pods: null,
+  batchPods: null,
   inside: NOTHING_INSIDE,
   answers: ALL_ANSWER,
   ssh: { parsePublicKey: unasked, newHostKey: unasked },

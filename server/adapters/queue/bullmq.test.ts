@@ -54,6 +54,7 @@ describe.each(Object.keys(stores))("on %s", (name) => {
       processors: {
         "node.reconcile": async () => {},
         "batch.dispatch": async () => {},
+        "batch.pods": async () => {},
         "execution.reconcile": async (_, payload) => {
           answered.push(payload.id);
           await answer(payload.id);

@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { BatchEnd } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { MAX_STDERR_BYTES } from "../../../domain/job/batch.ts";
-import { isExternal } from "../../../domain/provider/state.ts";
+import { isExternal, isNode } from "../../../domain/provider/state.ts";
 import { canonicalText, manifestText } from "../../../domain/verification/manifest.ts";
 import { type ResultReport, resultText } from "../../../protocol/results.ts";
 import type { Expected, NewResult } from "../../repos/batch-verdicts.ts";
@@ -27,13 +27,14 @@ export interface Delivery {
   readonly result: Omit<NewResult, "executionId">;
 }
 
-/** Who delivers; its key is read once for all of a batch. @property key null of third-party workers, who have none */
+/** Who delivers; its key is read once for all of a batch. @property key null where nothing is signed */
 export interface Machine {
   readonly key: KeyObject | null;
 }
 
 export function machineOf({ publicKey, runtime }: Pick<ProviderRow, "publicKey" | "runtime">): Machine {
-  if (isExternal(runtime)) return { key: null };
+  // What pods left is read by the worker itself; third-party workers have no key.
+  if (isExternal(runtime) || isNode(runtime)) return { key: null };
   return { key: createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" }) };
 }
 

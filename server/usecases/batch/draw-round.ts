@@ -3,6 +3,7 @@ import type { JobId } from "../../../domain/ids.ts";
 import { BATCH_DISK_GB, type PanelClass } from "../../../domain/job/batch.ts";
 import { type Holding, quote } from "../../../domain/money/quote.ts";
 import { fitsBefore } from "../../../domain/provider/maintenance.ts";
+import { isNode } from "../../../domain/provider/state.ts";
 import { drawPanel } from "../../../domain/verification/panel.ts";
 import type { WaitingJob } from "../../repos/batch-dispatch.ts";
 import type { Machine, OwnerGroups } from "./pool.ts";
@@ -136,6 +137,8 @@ function fits(machine: Machine, job: WaitingJob, rate: bigint, until: Date): boo
     fitsBefore(machine.busyFrom, until) &&
     // Third-party workers give their containers no GPU, and collect no files.
     (machine.panelClass !== "external" || (job.gpuCount === 0 && !job.withFiles)) &&
+    // Pods wrap the command in a shell: only an engine knows what an image runs by itself.
+    !(job.imagesOwn && isNode(machine.runtime)) &&
     roomOn(machine, job) > 0
   );
 }
@@ -175,9 +178,9 @@ function hasRoom(machines: readonly Machine[]): boolean {
 }
 
 function keyOf(job: WaitingJob): string {
-  const { cpuCores, memoryGb, diskGb, gpuCount, gpuModel, rate, timeoutSeconds, anonymous, withFiles } = job;
+  const { cpuCores, memoryGb, diskGb, gpuCount, gpuModel, rate, timeoutSeconds, anonymous, withFiles, imagesOwn } = job;
   return JSON.stringify([
     ...[cpuCores, memoryGb, diskGb, gpuCount, gpuModel],
-    ...[rate.toString(), timeoutSeconds, anonymous, withFiles],
+    ...[rate.toString(), timeoutSeconds, anonymous, withFiles, imagesOwn],
   ]);
 }

@@ -45,6 +45,7 @@ export interface Machine {
   readonly providerId: ProviderId;
   readonly group: string;
   readonly panelClass: PanelClass;
+  readonly runtime: Runtime;
   readonly evidence: Evidence;
   readonly quarantined: boolean;
   /** share of its room that it gets: half for each infrastructure error in a row */

@@ -1,5 +1,5 @@
 // What the cluster is asked to make, and to take back, for tenants and their executions: each may be done twice.
-import type { V1NetworkPolicy, V1ResourceQuota, V1Service } from "@kubernetes/client-node";
+import type { V1NetworkPolicy, V1Pod, V1ResourceQuota, V1Service } from "@kubernetes/client-node";
 import type { Log } from "../../../../deps.ts";
 import { type Api, codeOf, MERGE, orNull, patiently } from "../api.ts";
 import {
@@ -8,7 +8,6 @@ import {
   INSIDE_ROLE,
   insideBinding,
   namespace,
-  networkPolicy,
   type PodSpec,
   pod,
   pullSecret,
@@ -17,6 +16,7 @@ import {
   sshSecret,
 } from "./manifests.ts";
 import { namespaceOf, podName } from "./names.ts";
+import { networkPolicy, noNetworkPolicy } from "./policies.ts";
 import { refusalOf, ServiceObject } from "./read.ts";
 
 const STOP_SECONDS = 5;
@@ -43,6 +43,7 @@ export async function ensureTenant(api: Api, tenant: string, rules: ClusterRules
   await Promise.all([
     ensureQuota(api, name, quota(tenant, rules)),
     ensurePolicy(api, name, networkPolicy(tenant, rules)),
+    ensurePolicy(api, name, noNetworkPolicy(tenant, rules)),
   ]);
 }
 
@@ -92,7 +93,7 @@ export async function ensureExecution(api: Api, spec: PodSpec, rules: ClusterRul
       await unlessThere(() => api.core.createNamespacedSecret({ namespace: at.namespace, body }));
     }),
   );
-  const refusal = await createPod(api, spec, rules);
+  const refusal = await createPod(api, pod(spec, rules));
   if (refusal === null) return;
   const body = { metadata: { annotations: { [refusedKey]: refusal } } };
   await patiently(() => api.core.patchNamespacedService({ ...at, body }, MERGE));
@@ -140,8 +141,7 @@ export async function removeFrom(api: Api, namespace: string, name: string): Pro
 }
 
 /** @returns why the cluster will not have it; null where it is there */
-async function createPod(api: Api, spec: PodSpec, rules: ClusterRules): Promise<string | null> {
-  const body = pod(spec, rules);
+export async function createPod(api: Api, body: V1Pod): Promise<string | null> {
   const namespace = body.metadata?.namespace ?? "";
   for (let tries = 1; ; tries++) {
     try {
@@ -160,7 +160,7 @@ async function createPod(api: Api, spec: PodSpec, rules: ClusterRules): Promise<
 }
 
 /** @returns false where it was there already */
-async function unlessThere(create: () => Promise<unknown>): Promise<boolean> {
+export async function unlessThere(create: () => Promise<unknown>): Promise<boolean> {
   try {
     await patiently(create);
     return true;

@@ -5,7 +5,6 @@ import {
   envSecret,
   insideBinding,
   namespace,
-  networkPolicy,
   type PodSpec,
   pod,
   quota,
@@ -13,6 +12,7 @@ import {
   sshSecret,
 } from "./manifests.ts";
 import { executionOf, podName } from "./names.ts";
+import { networkPolicy } from "./policies.ts";
 
 const ZEROES = new Uint8Array(10);
 const RULES: ClusterRules = {

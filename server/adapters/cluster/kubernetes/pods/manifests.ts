@@ -1,13 +1,5 @@
 // Everything the cluster is asked to hold for one execution, as pure functions of its spec.
-import type {
-  V1Namespace,
-  V1NetworkPolicy,
-  V1Pod,
-  V1ResourceQuota,
-  V1RoleBinding,
-  V1Secret,
-  V1Service,
-} from "@kubernetes/client-node";
+import type { V1Namespace, V1Pod, V1ResourceQuota, V1RoleBinding, V1Secret, V1Service } from "@kubernetes/client-node";
 import {
   ARGUMENT_FILE,
   ENTRY_SCRIPT,
@@ -15,7 +7,7 @@ import {
   SSH_DIR,
   SSH_PORT,
 } from "../../../../../domain/execution/entry-script.ts";
-import type { ExecutionSpec } from "../../../../../domain/execution/spec.ts";
+import type { ExecutionSpec, RegistryLogin } from "../../../../../domain/execution/spec.ts";
 import { DEFAULT_REGISTRY } from "../../../../../domain/job/image.ts";
 import { TAINT } from "../../../../../domain/node/marks.ts";
 import { CONTAINER, keysOf, MANAGED_BY, MANAGER, namespaceOf, podName } from "./names.ts";
@@ -44,13 +36,6 @@ const GPU = "nvidia.com/gpu";
 /** A rental lasts at most 720 hours with all its extensions; this ends a pod that everybody forgot. */
 const LONGEST_SECONDS = 720 * 3600;
 const STOP_SECONDS = 5;
-
-/** Ranges that are nobody's public internet: private, shared, loopback, link-local, test, multicast, reserved. */
-const NOT_THE_INTERNET = [
-  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"],
-  ...["192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"],
-];
-const NOT_THE_INTERNET_6 = ["::1/128", "::/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"];
 
 function labelsOf(spec: PodSpec, prefix: string): Record<string, string> {
   const keys = keysOf(prefix);
@@ -84,49 +69,6 @@ export function quota(tenant: string, { tenantMaxGpus }: ClusterRules): V1Resour
   return {
     metadata: { name: MANAGER, namespace: namespaceOf(tenant), labels: { [MANAGED_BY]: MANAGER } },
     spec: { hard: { [`requests.${GPU}`]: String(tenantMaxGpus), "services.loadbalancers": "0" } },
-  };
-}
-
-/**
- * In: SSH. Out: names, and the internet but for port 25; no other pod, service, node, or metadata server. The ranges
- * of ports need `endPort` (Kubernetes 1.22); a cluster that does not know it lets out less, not more.
- */
-export function networkPolicy(tenant: string, { ownCidrs }: ClusterRules): V1NetworkPolicy {
-  const six = (cidr: string) => cidr.includes(":");
-  return {
-    metadata: { name: MANAGER, namespace: namespaceOf(tenant), labels: { [MANAGED_BY]: MANAGER } },
-    spec: {
-      podSelector: {},
-      policyTypes: ["Ingress", "Egress"],
-      ingress: [{ ports: [{ protocol: "TCP", port: SSH_PORT }] }],
-      egress: [
-        {
-          to: [
-            {
-              namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "kube-system" } },
-              podSelector: { matchLabels: { "k8s-app": "kube-dns" } },
-            },
-          ],
-          ports: [
-            { protocol: "UDP", port: 53 },
-            { protocol: "TCP", port: 53 },
-          ],
-        },
-        {
-          to: [
-            {
-              ipBlock: { cidr: "0.0.0.0/0", except: [...NOT_THE_INTERNET, ...ownCidrs.filter((cidr) => !six(cidr))] },
-            },
-            { ipBlock: { cidr: "::/0", except: [...NOT_THE_INTERNET_6, ...ownCidrs.filter(six)] } },
-          ],
-          ports: [
-            { protocol: "TCP", port: 1, endPort: 24 },
-            { protocol: "TCP", port: 26, endPort: 65_535 },
-            { protocol: "UDP", port: 1, endPort: 65_535 },
-          ],
-        },
-      ],
-    },
   };
 }
 
@@ -189,15 +131,21 @@ const HUB = "https://index.docker.io/v1/";
 /** What the image is pulled with; null where everybody may. */
 export function pullSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secret | null {
   if (!spec.registryLogin) return null;
-  const { registry, username, password } = spec.registryLogin;
+  return loginSecret(spec.registryLogin, {
+    name: `${podName(spec.id)}-pull`,
+    namespace: namespaceOf(spec.tenant),
+    labels: labelsOf(spec, labelPrefix),
+  });
+}
+
+export function loginSecret(
+  { registry, username, password }: RegistryLogin,
+  metadata: NonNullable<V1Secret["metadata"]>,
+): V1Secret {
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
   const auths = { [registry === DEFAULT_REGISTRY ? HUB : registry]: { username, password, auth } };
   return {
-    metadata: {
-      name: `${podName(spec.id)}-pull`,
-      namespace: namespaceOf(spec.tenant),
-      labels: labelsOf(spec, labelPrefix),
-    },
+    metadata,
     immutable: true,
     type: "kubernetes.io/dockerconfigjson",
     stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
@@ -227,8 +175,11 @@ export function envSecret(spec: PodSpec, { labelPrefix }: ClusterRules, nodePort
 const KEPT = /^(BERTH_|LD_|CUDA_VISIBLE_DEVICES$|NVIDIA_VISIBLE_DEVICES$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Whether a customer's variable comes into a container. */
+export const isPassedOn = (name: string) => NAME.test(name) && !KEPT.test(name);
+
 function environmentOf(spec: PodSpec, nodePort: number): Record<string, string> {
-  const wished = Object.entries(spec.env).filter(([name]) => NAME.test(name) && !KEPT.test(name));
+  const wished = Object.entries(spec.env).filter(([name]) => isPassedOn(name));
   return {
     ...Object.fromEntries(wished),
     BERTH_JOB_ID: spec.jobId,

@@ -24,6 +24,9 @@ export const MANAGED_BY = "app.kubernetes.io/managed-by";
 export const MANAGER = "berth";
 export const OURS = `${MANAGED_BY}=${MANAGER}`;
 
+/** Value of the label `network` on pods that may reach nobody, and be reached by nobody. */
+export const NO_NETWORK = "none";
+
 /** Labels and annotations of ours, under the operator's prefix. */
 export function keysOf(prefix: string) {
   return {
@@ -33,6 +36,9 @@ export function keysOf(prefix: string) {
     host: `${prefix}/host`,
     node: `${prefix}/node`,
     refused: `${prefix}/refused`,
+    /** in the place of `execution` on what belongs to a batch job: nothing of rentals looks at it */
+    batch: `${prefix}/batch`,
+    network: `${prefix}/network`,
   } as const;
 }
 export type Keys = ReturnType<typeof keysOf>;

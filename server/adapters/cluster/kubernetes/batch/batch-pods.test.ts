@@ -1,0 +1,193 @@
+// Executions of batch jobs as pods of a real cluster, by the port alone.
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BatchRun } from "../../../../../domain/execution/batch-run.ts";
+import type { BatchSpec } from "../../../../../domain/execution/spec.ts";
+import { formatId } from "../../../../../domain/ids.ts";
+import type { BatchPods, HeldBatch } from "../../../../deps.ts";
+import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
+import { kubernetesCluster } from "../pods/kubernetes-cluster.ts";
+import { namespaceOf, podName } from "../pods/names.ts";
+import { kubernetesBatchPods } from "./batch-pods.ts";
+
+const TENANT = `0x${randomBytes(20).toString("hex")}`;
+/** Of this run alone: a sweep takes away whatever carries its prefix and no row of its own knows. */
+const PREFIX = `${randomBytes(4).toString("hex")}.berth.test`;
+const OPTIONS = {
+  ...{ kubeconfig: TEST_KUBECONFIG, labelPrefix: PREFIX, tenantMaxGpus: 2, ownCidrs: [], runtimeClass: null },
+  clock: { now: () => new Date() },
+  log: { info: () => {}, warn: () => {}, error: () => {} },
+};
+const PATIENCE_MS = 120_000;
+let kube: TestCluster;
+let pods: BatchPods;
+let nodeName: string;
+
+function spec(over: Partial<BatchSpec>): BatchSpec {
+  return {
+    ...{ id: formatId("exec", Date.now(), randomBytes(10)), jobId: formatId("job", Date.now(), randomBytes(10)) },
+    ...{ providerId: formatId("prov", 1, randomBytes(10)), kind: "batch", image: "localhost/debian:12" },
+    ...{ command: ["true"], inputData: "", files: [], network: false, cpuCores: 1, memoryMb: 64, diskGb: 1 },
+    ...{ gpuUuids: [], env: {}, timeoutSeconds: 60, deadline: new Date(Date.now() + 600_000).toISOString() },
+    ...over,
+  };
+}
+
+const heldOf = async (id: BatchSpec["id"]) => (await pods.list()).find((one) => one.id === id);
+
+async function until<T>(ask: () => Promise<T | undefined | null | false>): Promise<T> {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const seen = await ask();
+    if (seen) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error("it never came to it");
+}
+
+const untilState = (id: BatchSpec["id"], state: HeldBatch["state"]) =>
+  until(async () => {
+    const held = await heldOf(id);
+    return held?.state === state && held;
+  });
+
+/** Runs one to its end. */
+async function ran(
+  over: Partial<BatchSpec>,
+): Promise<Omit<BatchRun, "stdout" | "stderr"> & { out: string; err: string }> {
+  const wanted = spec(over);
+  await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+  const run = await until(async () => {
+    const held = await heldOf(wanted.id);
+    return held?.state === "ended" && pods.collect(held, wanted);
+  });
+  await pods.remove({ id: wanted.id, tenant: TENANT });
+  const { stdout, stderr, ...rest } = run;
+  return { ...rest, out: Buffer.from(stdout).toString(), err: Buffer.from(stderr).toString() };
+}
+const sh = (script: string) => ({ command: ["sh", "-c", script] });
+
+describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a real cluster", () => {
+  beforeAll(async () => {
+    kube = testCluster();
+    const { items } = await kube.core.listNode();
+    nodeName = items.find(({ spec: one }) => !one?.unschedulable)?.metadata?.name ?? "";
+    pods = kubernetesBatchPods(OPTIONS);
+  });
+  afterAll(async () => {
+    for (const held of await pods.list()) await pods.remove(held);
+    await kube.core.deleteNamespace({ name: namespaceOf(TENANT) }).catch(() => {});
+    await kube.close();
+  });
+
+  test("what is applied, twice too, runs once, is told with all its streams, and goes with its secrets", async () => {
+    const wanted = spec({
+      ...sh('cat; echo "$GREETING" "$0" "$1"; echo to people >&2; env | grep -c KUBERNETES'),
+      inputData: "from stdin\n",
+      env: { GREETING: "a $(HOME) $$ ohoy", LD_PRELOAD: "/evil.so" },
+    });
+    const where = { tenant: TENANT, nodeName, registryLogin: null };
+    const odd = { ...wanted, command: [...wanted.command, "$(GREETING)", "$$x y"] };
+    await Promise.all([pods.apply(odd, where), pods.apply(odd, where)]);
+    await pods.apply(odd, where);
+    const held = await untilState(wanted.id, "ended");
+    const run = await until(() => pods.collect(held, wanted));
+    expect(Buffer.from(run.stdout).toString()).toBe("from stdin\na $(HOME) $$ ohoy $(GREETING) $$x y\n0\n");
+    expect(Buffer.from(run.stderr).toString()).toBe("to people\n");
+    expect(run).toMatchObject({ end: "exit-code", exitCode: 1 });
+    await pods.remove(held);
+    await pods.remove(held);
+    await until(async () => (await heldOf(wanted.id)) === undefined);
+    const left = await kube.core.listNamespacedSecret({
+      namespace: namespaceOf(TENANT),
+      labelSelector: "app.kubernetes.io/managed-by=berth",
+    });
+    expect(left.items).toEqual([]);
+  }, 180_000);
+
+  test("what ends well is whole: stdout, files and folders, and how long it ran", async () => {
+    const run = await ran({
+      ...sh(
+        "sleep 2; mkdir -p out/deep; printf 'a\\0b' >out/deep/bytes; echo one >'out/o n\ne'; echo top >top; echo done",
+      ),
+      files: ["top", "out"],
+    });
+    expect(run).toMatchObject({ end: null, detail: "", exitCode: 0, out: "done\n", err: "" });
+    expect(run.runMs).toBeGreaterThan(1900);
+    expect(run.runMs).toBeLessThan(4500);
+    expect(run.files.map(({ path, content }) => [path, Buffer.from(content).toString()]).toSorted()).toEqual([
+      ["out/deep/bytes", "a\0b"],
+      ["out/o n\ne", "one\n"],
+      ["top", "top\n"],
+    ]);
+  }, 180_000);
+
+  test.each([
+    ["an exit code", { ...sh("echo before; exit 7") }, { end: "exit-code", exitCode: 7, out: "before\n" }],
+    ["a program that is not there", { command: ["no-such-program"] }, { end: "exit-code", exitCode: 127 }],
+    ["its timeout", { ...sh("echo so far; sleep 60"), timeoutSeconds: 2 }, { end: "timed-out", out: "so far\n" }],
+    ["its memory", { ...sh("tail /dev/zero") }, { end: "out-of-memory" }],
+    ["a NUL", { ...sh("printf 'a\\0b'") }, { end: "not-text", out: "" }],
+    ["a file that is not there", { ...sh("true"), files: ["gone"] }, { end: "missing-file" }],
+    ["a file that is a link", { ...sh("ln -s /etc/passwd it"), files: ["it"] }, { end: "missing-file" }],
+    ["a way over a link", { ...sh("ln -s /etc it"), files: ["it/passwd"] }, { end: "missing-file" }],
+    ["too much on stdout", { ...sh("head -c 1048577 /dev/zero | tr '\\0' x") }, { end: "too-large" }],
+    ["too large a file", { ...sh("head -c 1048576 /dev/zero >big; echo x"), files: ["big"] }, { end: "too-large" }],
+  ] as const)(
+    "%s is told as what it is",
+    async (_, over, end) => {
+      expect(await ran(over)).toMatchObject(end);
+    },
+    180_000,
+  );
+
+  test("an image that does not exist ends with that reason, and never began", async () => {
+    const run = await ran({ image: "localhost/Nobody:Named:This" });
+    expect(run).toMatchObject({ end: "image-not-found", startedAt: null, runMs: 0 });
+  }, 180_000);
+
+  test("has no token, no right and no network of its own, and rentals do not see it", async () => {
+    const wanted = spec({ command: ["sleep", "100"] });
+    await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+    const held = await untilState(wanted.id, "running");
+    expect(held.startedAt).not.toBeNull();
+    const at = { name: podName(wanted.id), namespace: namespaceOf(TENANT) };
+    const pod = await kube.core.readNamespacedPod(at);
+    expect(pod.spec?.automountServiceAccountToken).toBe(false);
+    expect(pod.metadata?.labels?.[`${PREFIX}/network`]).toBe("none");
+    expect(JSON.stringify(pod.spec?.containers.map((one) => one.securityContext?.capabilities?.drop))).toBe(
+      '[["ALL"],["ALL"]]',
+    );
+    expect(await kubernetesCluster(OPTIONS).list()).toEqual([]);
+    await pods.remove(held);
+    await until(async () => (await heldOf(wanted.id)) === undefined);
+  }, 180_000);
+
+  test("what runs in it has no capability and cannot gain any", async () => {
+    const { out } = await ran({
+      ...sh("grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status | tr -s '\\t\\n' '  '; pwd"),
+    });
+    expect(out).toBe("CapEff: 0000000000000000 NoNewPrivs: 1 Seccomp: 2 /work\n");
+  }, 180_000);
+
+  test("a pod that somebody deletes is seen to go, and then is not there", async () => {
+    const wanted = spec({ command: ["sleep", "100"] });
+    await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+    await untilState(wanted.id, "running");
+    await kube.core.deleteNamespacedPod({ name: podName(wanted.id), namespace: namespaceOf(TENANT) });
+    await until(async () => ["leaving", undefined].includes((await heldOf(wanted.id))?.state));
+    await until(async () => (await heldOf(wanted.id)) === undefined);
+    expect(await pods.collect({ id: wanted.id, tenant: TENANT }, wanted)).toBeNull();
+  }, 180_000);
+
+  test("a watch rings for what changes", async () => {
+    const stop = new AbortController();
+    let rung = 0;
+    const watching = pods.watch(() => rung++, stop.signal);
+    await until(async () => rung > 0);
+    const before = rung;
+    await ran({});
+    expect(rung).toBeGreaterThan(before);
+    stop.abort();
+    await watching;
+  }, 180_000);
+});
