@@ -30,8 +30,8 @@ export interface PanelWish {
 
 const CLASSES: readonly PanelClass[] = ["image", "process", "external"];
 
-interface Lot {
-  readonly candidate: Candidate;
+interface Lot<C extends Candidate = Candidate> {
+  readonly candidate: C;
   /** the least is drawn first */
   readonly chance: number;
 }
@@ -42,22 +42,22 @@ interface Lot {
  * of exponential times −ln(1−u)/room (Efraimidis and Spirakis, 2006), so that a group has the chance of all its room.
  * @param random uniform in [0, 1)
  */
-export function drawPanel(
-  candidates: readonly Candidate[],
+export function drawPanel<C extends Candidate>(
+  candidates: readonly C[],
   wish: PanelWish,
   random: () => number,
-): readonly Candidate[] {
+): readonly C[] {
   const free = candidates.filter((c) => !c.quarantined && c.room > 0 && !wish.excludedGroups.has(c.group));
   const panelClass = wish.panelClass ?? widestClass(free);
-  const lots: Lot[] = [];
+  const lots: Lot<C>[] = [];
   for (const candidate of free) {
     if (candidate.panelClass !== panelClass) continue;
     lots.push({ candidate, chance: -Math.log1p(-random()) / candidate.room });
   }
   const isBefore = wish.tied ? hasMoreEvidence : isLuckier;
 
-  const drawn = new Map<string, Lot>();
-  const draw = (copies: number, mayBeDrawn: (lot: Lot) => boolean) => {
+  const drawn = new Map<string, Lot<C>>();
+  const draw = (copies: number, mayBeDrawn: (lot: Lot<C>) => boolean) => {
     while (drawn.size < copies) {
       const next = first(lots, isBefore, (lot) => !drawn.has(lot.candidate.group) && mayBeDrawn(lot));
       if (!next) return;
@@ -91,12 +91,12 @@ function hasMoreEvidence(a: Lot, b: Lot): boolean {
 }
 
 /** A pass for each copy: panels are small, markets are not. */
-function first(
-  lots: readonly Lot[],
+function first<L extends Lot>(
+  lots: readonly L[],
   isBefore: (a: Lot, b: Lot) => boolean,
-  fits: (lot: Lot) => boolean,
-): Lot | undefined {
-  let least: Lot | undefined;
+  fits: (lot: L) => boolean,
+): L | undefined {
+  let least: L | undefined;
   for (const lot of lots) if ((!least || isBefore(lot, least)) && fits(lot)) least = lot;
   return least;
 }

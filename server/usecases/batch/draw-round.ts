@@ -4,7 +4,7 @@ import { BATCH_DISK_GB, type PanelClass } from "../../../domain/job/batch.ts";
 import { type Holding, quote } from "../../../domain/money/quote.ts";
 import { fitsBefore } from "../../../domain/provider/maintenance.ts";
 import { isNode } from "../../../domain/provider/state.ts";
-import { drawPanel } from "../../../domain/verification/panel.ts";
+import { type Candidate, drawPanel } from "../../../domain/verification/panel.ts";
 import type { WaitingJob } from "../../repos/batch-dispatch.ts";
 import type { Machine, OwnerGroups } from "./pool.ts";
 
@@ -31,9 +31,11 @@ export interface PoolSize {
   readonly unfiltered: number;
 }
 
-interface Fitting {
+/** A machine that fits a kind of job; its room is counted again for each job. */
+interface Fitting extends Candidate {
   readonly machine: Machine;
   readonly rate: bigint;
+  room: number;
 }
 
 /** Jobs alike in all that machines are chosen by. */
@@ -69,18 +71,15 @@ export function drawRound(
     kinds.set(key, kind);
     if (kind.pool.size === 0) missed.push(job.id);
     if (kind.exhausted) continue;
-    const candidates = kind.fitting.flatMap(({ machine, rate }) => {
-      const room = roomOn(machine, job) * machine.trust;
-      return room > 0 ? [{ ...pick(machine), room, machine, rate }] : [];
-    });
-    if (candidates.length === 0) {
+    for (const one of kind.fitting) one.room = Math.max(0, roomOn(one.machine, job) * one.machine.trust);
+    if (kind.fitting.every(({ room }) => room === 0)) {
       kind.exhausted = true;
       continue;
     }
     const own = groups.ownedBy(job.account);
     const taken = job.panel.flatMap(({ providerId, group }) => [group, groups.of(providerId)]);
     const panel = drawPanel(
-      candidates,
+      kind.fitting,
       {
         copies: job.copiesWanted,
         excludedGroups: new Set([...own, ...taken]),
@@ -95,13 +94,11 @@ export function drawRound(
       missed.push(job.id);
       continue;
     }
-    const chosen = new Map(candidates.map((candidate) => [candidate.providerId, candidate]));
-    const copies = panel.flatMap(({ providerId }) => {
-      const candidate = chosen.get(providerId);
-      return candidate ? [give(job, candidate)] : [];
-    });
-    const count = (pool: ReadonlyMap<PanelClass, ReadonlySet<string>>) =>
-      [...(pool.get(first.panelClass) ?? [])].filter((group) => !own.has(group)).length;
+    const copies = panel.map((one) => give(job, one));
+    const count = (pool: ReadonlyMap<PanelClass, ReadonlySet<string>>) => {
+      const those = pool.get(first.panelClass) ?? NOBODY;
+      return those.size - [...own].filter((group) => those.has(group)).length;
+    };
     drawn.push({ job, copies, pool: { groups: count(kind.pool), unfiltered: count(everybody) } });
   }
   return { drawn, missed: hasRoom(machines) ? missed : [] };
@@ -116,15 +113,15 @@ function give(job: WaitingJob, { machine, rate }: Fitting): Drawn {
   return { job, machine, gpuModel, rate };
 }
 
-const pick = ({ providerId, group, panelClass, evidence, quarantined }: Machine) => {
-  return { providerId, group, panelClass, evidence, quarantined };
-};
+const NOBODY: ReadonlySet<string> = new Set();
 
 function kindOf(job: WaitingJob, machines: readonly Machine[], now: Date): Kind {
   const until = new Date(now.getTime() + job.timeoutSeconds * 1000 + START_ALLOWANCE_MS);
   const fitting = machines.flatMap((machine) => {
     const rate = quote(machine, job);
-    return fits(machine, job, rate, until) ? [{ machine, rate }] : [];
+    if (!fits(machine, job, rate, until)) return [];
+    const { providerId, group, panelClass, evidence, quarantined } = machine;
+    return [{ providerId, group, panelClass, evidence, quarantined, machine, rate, room: 0 }];
   });
   const pool = poolOf(fitting.map(({ machine }) => machine).filter((machine) => !machine.quarantined));
   return { fitting, pool, exhausted: fitting.length === 0 };
