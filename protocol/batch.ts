@@ -137,6 +137,7 @@ export const BatchJobView = z.strictObject({
   command: z.array(z.string()),
   /** names only, values are kept sealed; of the seed's clients the values are not read */
   environment: z.record(z.string(), z.string()),
+  /** in lists its first 1024 characters at most */
   input_data: z.string(),
   required_cpu: count,
   required_memory: count,

@@ -23,6 +23,7 @@ export interface WaitingJob {
   readonly about: JobId | null;
   readonly anonymous: boolean;
   readonly withFiles: boolean;
+  readonly withInput: boolean;
   /** without a command: the program is the one that the image names */
   readonly imagesOwn: boolean;
   readonly cpuCores: number;
@@ -63,9 +64,20 @@ type WaitingRow = Omit<WaitingJob, "rate" | "createdAt" | "waitingSince" | "pane
 /**
  * Jobs that want copies, in fair order: the first of each account, then the second of each, and so on; of accounts that
  * stand equal the one with the fewest live executions first.
+ * @param checks the broker's own checks, else customers' jobs
  */
-export async function waitingJobs(db: Db | Tx, now: Date, limit: number): Promise<WaitingJob[]> {
+export async function waitingJobs(
+  db: Db | Tx,
+  now: Date,
+  { limit, checks }: { readonly limit: number; readonly checks: boolean },
+): Promise<WaitingJob[]> {
   const at = sql`${now.toISOString()}::timestamptz`;
+  const panels = checks
+    ? sql`(select j.id as job_id union all select j.about
+          union all select other.id from batch_jobs other where other.about = j.about and other.id <> j.id) family
+        join batch_executions e on e.job_id = family.job_id`
+    : sql`batch_executions e where e.job_id = j.id`;
+  const whose = checks ? sql`purpose <> 'customer'` : sql`purpose = 'customer'`;
   const rows = await db.execute<WaitingRow>(sql`
     with recursive waiting as (
       (select account from batch_jobs where copies_wanted > 0 order by account limit 1)
@@ -74,16 +86,17 @@ export async function waitingJobs(db: Db | Tx, now: Date, limit: number): Promis
       from waiting w where w.account is not null),
     busy as materialized (
       select j.account, count(*) as live from batch_executions e join batch_jobs j on j.id = e.job_id
-      where e.status in ('scheduled','running') and (select count(*) from waiting) > 2 group by j.account),
+      where e.status in ('scheduled','running') and j.purpose = 'customer' and (select count(*) from waiting) > 2 group by j.account),
     turns as (
       select j.*, coalesce(b.live, 0) as live from waiting w
       cross join lateral (
         select id, row_number() over (order by id) as turn from (
-          select id from batch_jobs where account = w.account and copies_wanted > 0
+          select id from batch_jobs where account = w.account and copies_wanted > 0 and ${whose}
             and (passed_until is null or passed_until <= ${at}) order by id limit ${limit}) first) j
       left join busy b on b.account = w.account
       order by turn, live, id limit ${limit})
     select j.id, j.account, j.purpose, j.about, j.anonymous, jsonb_array_length(j.files) > 0 as "withFiles",
+      j.input_data <> '' as "withInput",
       jsonb_array_length(j.command) = 0 as "imagesOwn",
       j.cpu_cores as "cpuCores", j.memory_gb as "memoryGb", j.disk_gb as "diskGb", j.gpu_count as "gpuCount",
       j.gpu_model as "gpuModel", j.rate, j.timeout_seconds as "timeoutSeconds",
@@ -96,9 +109,8 @@ export async function waitingJobs(db: Db | Tx, now: Date, limit: number): Promis
       select json_agg(json_build_object('providerId', e.provider_id, 'group', e.owner_group, 'proven', e.proven,
         'number', e.number, 'own', e.job_id = j.id, 'deadlineMs', case when e.status in ('scheduled','running')
           then extract(epoch from e.deadline_at) * 1000 end)) as panel
-      from batch_executions e
-      where e.job_id = j.id or (j.purpose = 'audit' and e.job_id = j.about)) p
-      on j.panel_class is not null or j.purpose = 'audit'
+      from ${panels}) p
+      on j.panel_class is not null
     order by t.turn, t.live, t.id`);
   return rows.map(({ rate, createdAt, waitingSince, panel, ...row }) => ({
     ...row,
@@ -169,8 +181,7 @@ export async function machineOffers(db: Db | Tx, now: Date, withGpus: boolean): 
 /** By what owners are told apart, of everybody who was ever here: what a panel had stays in its group. */
 export async function identities(db: Db | Tx, demo: boolean): Promise<Identity[]> {
   const rows = await db.execute<Omit<Identity, "payout"> & { gpuUuids: string[] | null }>(sql`
-    select p.id as "providerId", p.owner, p.hostname as machine, g.uuids as "gpuUuids",
-      jsonb_build_array(p.host) || p.addresses as addresses
+    select p.id as "providerId", p.owner, p.host, g.uuids as "gpuUuids"
     from providers p
     left join lateral (select json_agg(uuid) as uuids from gpus where provider_id = p.id and not (declared and ${demo})) g on true`);
   return rows.map((row) => ({ ...row, payout: row.owner, gpuUuids: row.gpuUuids ?? [] }));

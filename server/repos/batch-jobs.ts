@@ -1,5 +1,5 @@
 // Batch jobs as their owners see them. The broker's own checks are nobody's to see: nothing here returns one.
-import { and, desc, eq, inArray, lt, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
 import type { JobId } from "../../domain/ids.ts";
 import type { BatchStatus } from "../../domain/job/batch.ts";
 import { batchExecutions, batchJobs, batchResults } from "../../drizzle/schema/batch.ts";
@@ -20,19 +20,27 @@ export async function insertBatchJob(tx: Tx, job: NewBatchJob): Promise<BatchRow
 export async function countUndecided(db: Db, account: string, most: number): Promise<number> {
   const [row] = await db.execute<{ open: number }>(sql`
     select count(*)::int as open from (
-      select 1 from ${batchJobs} where account = ${account} and decided_at is null limit ${most}) counted`);
+      select 1 from ${batchJobs} where account = ${account} and decided_at is null and purpose = 'customer' limit ${most}) counted`);
   return row?.open ?? 0;
 }
 
 /** Longer results are shown with the job itself, not in a list of many. */
 const MOST_LISTED_BYTES = 4096;
 
+/** Of longer input a list has the beginning, in characters. */
+const MOST_LISTED_INPUT = 1024;
+
 /** One row a job: what `toBatchView` needs. */
 function select(db: Db | Tx, { listed }: { readonly listed: boolean }) {
   const short = sql`octet_length(${batchResults.stdout}) <= ${MOST_LISTED_BYTES}`;
   return db
     .select({
-      job: batchJobs,
+      job: {
+        ...getTableColumns(batchJobs),
+        inputData: listed
+          ? sql<string>`left(${batchJobs.inputData}, ${MOST_LISTED_INPUT}::int)`
+          : sql<string>`${batchJobs.inputData}`,
+      },
       result: sql<string | null>`case when ${listed ? short : sql`true`} then ${batchResults.stdout} end`,
       executions: sql<number>`(select count(*)::int from batch_executions e where e.job_id = ${batchJobs.id})`,
     })
@@ -43,12 +51,17 @@ export type BatchRow = Awaited<ReturnType<typeof select>>[number];
 
 const ownedBy = (account: string) => and(eq(batchJobs.account, account), eq(batchJobs.purpose, "customer"));
 
+/** A job by its id also where it verifies again a result that was taken back, once that one's verdict names it. */
+const readableBy = (account: string, j = sql`${batchJobs}`) =>
+  sql`${j}.account = ${account} and (${j}.purpose = 'customer' or exists (
+    select 1 from batch_jobs o where o.id = ${j}.about and o.verdict->>'recheck' = ${j}.id))`;
+
 export async function findBatchRow(db: Db | Tx, account: string, id: JobId): Promise<BatchRow | null> {
-  const [row] = await select(db, { listed: false }).where(and(ownedBy(account), eq(batchJobs.id, id)));
+  const [row] = await select(db, { listed: false }).where(and(readableBy(account), eq(batchJobs.id, id)));
   return row ?? null;
 }
 
-/** An account's batch jobs, newest first, before an id; results that are long are left out. */
+/** An account's batch jobs, newest first, before an id; results that are long are left out, of long input there is the beginning. */
 export function listBatchRows(
   db: Db | Tx,
   account: string,
@@ -78,11 +91,11 @@ export async function queuePositions(db: Db | Tx, account: string, ids: readonly
   const rows = await db.execute<{ id: JobId; before: number }>(sql`
     with others as (
       select account, count(*) as jobs from (
-        select account from batch_jobs where copies_wanted > 0 and account <> ${account} limit ${MOST_PLACES}) counted
+        select account from batch_jobs where copies_wanted > 0 and purpose = 'customer' and account <> ${account} limit ${MOST_PLACES}) counted
       group by account),
     own as (
       select j.id, (select count(*) from (
-        select 1 from batch_jobs w where w.copies_wanted > 0 and w.account = ${account} and w.id < j.id
+        select 1 from batch_jobs w where w.copies_wanted > 0 and w.purpose = 'customer' and w.account = ${account} and w.id < j.id
         limit ${MOST_PLACES}) counted) as turn
       from batch_jobs j where j.copies_wanted > 0 and ${inArray(sql`j.id`, [...ids])})
     select id, least(${MOST_PLACES}, turn + coalesce((select sum(least(jobs, turn)) from others), 0))::int as before
@@ -108,7 +121,7 @@ export function executionsOf(db: Db, account: string, id: JobId) {
     .innerJoin(batchJobs, eq(batchJobs.id, batchExecutions.jobId))
     .innerJoin(providers, eq(providers.id, batchExecutions.providerId))
     .leftJoin(batchResults, eq(batchResults.executionId, batchExecutions.id))
-    .where(and(ownedBy(account), eq(batchJobs.id, id)))
+    .where(and(readableBy(account), eq(batchJobs.id, id)))
     .orderBy(batchExecutions.number);
 }
 export type PanelRow = Awaited<ReturnType<typeof executionsOf>>[number];
@@ -127,7 +140,7 @@ export async function findBatchLog(
       select r.stderr from batch_executions e join batch_results r on r.execution_id = e.id
       where e.job_id = j.id and (e.id = j.result_execution_id or (j.result_execution_id is null and r.stderr <> ''))
       order by e.number limit 1), '') end as stderr
-    from batch_jobs j where j.id = ${id} and j.account = ${account} and j.purpose = 'customer'`);
+    from batch_jobs j where j.id = ${id} and ${readableBy(account, sql`j`)}`);
   return row ?? null;
 }
 
@@ -137,7 +150,7 @@ export async function acceptedFiles(db: Db, account: string, id: JobId) {
     .select({ executionId: batchJobs.resultExecutionId, files: batchResults.files })
     .from(batchJobs)
     .leftJoin(batchResults, eq(batchResults.executionId, batchJobs.resultExecutionId))
-    .where(and(ownedBy(account), eq(batchJobs.id, id)));
+    .where(and(readableBy(account), eq(batchJobs.id, id)));
   return row ? { executionId: row.executionId, files: row.files ?? [] } : null;
 }
 
@@ -145,6 +158,6 @@ export async function acceptedFiles(db: Db, account: string, id: JobId) {
 export async function ownsJob(db: Db, account: string, id: JobId): Promise<boolean> {
   const [row] = await db.execute<{ owns: boolean }>(sql`
     select exists (select 1 from ${jobs} where id = ${id} and account = ${account})
-      or exists (select 1 from ${batchJobs} where id = ${id} and account = ${account} and purpose = 'customer') as owns`);
+      or exists (select 1 from ${batchJobs} j where id = ${id} and ${readableBy(account, sql`j`)}) as owns`);
   return row?.owns === true;
 }

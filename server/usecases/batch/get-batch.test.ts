@@ -76,6 +76,18 @@ async function panel(customer: Principal, decided: boolean): Promise<{ id: JobId
 }
 
 describe("looking", () => {
+  test("a list has the beginning of a long input, and the job itself all of it", async () => {
+    const customer = await world.customer(1);
+    await world.provider();
+    await world.provider();
+    const input = "é".repeat(100_000);
+    const { id } = await submitBatch(world.deps, customer, body({ input_data: input }), null);
+    const { jobs } = await listJobs(world.deps, customer, {});
+    expect(jobs).toMatchObject([{ id, input_data: "é".repeat(1024) }]);
+    expect(await findBatch(world.deps, customer, `job_${id.slice("job_".length)}`)).toMatchObject({
+      input_data: input,
+    });
+  });
   test("before the verdict nothing that was delivered is shown, to anyone, anywhere", async () => {
     const customer = await world.customer(1);
     const { id, providers: chosen } = await panel(customer, false);
