@@ -18,6 +18,12 @@ const Rental = z.strictObject({
   diskGb: z.int(),
   gpuUuids: z.array(z.string()),
   env: z.record(z.string(), z.string()),
+  // Orders written down by an agent that did not know them have neither.
+  command: z.array(z.string()).nullable().default(null),
+  registryLogin: z
+    .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
+    .nullable()
+    .default(null),
   sshPublicKeys: z.array(z.string()),
   sshHostKey: z.string(),
   deadline: z.iso.datetime({ offset: true }),
@@ -55,6 +61,8 @@ export function toSpec(wire: HeartbeatAnswer["executions"][number]): AnySpec {
     return Rental.parse({
       ...shared,
       kind: wire.kind,
+      command: wire.command,
+      registryLogin: wire.registry_login,
       sshPublicKeys: wire.ssh_public_keys,
       sshHostKey: wire.ssh_host_key,
     });

@@ -15,6 +15,9 @@ export function toWireSpec(spec: ExecutionSpec, expiresAt: Date | null): WireRen
     disk_gb: spec.diskGb,
     gpu_uuids: [...spec.gpuUuids],
     env: { ...spec.env },
+    // Those sealed before there were such fields have neither.
+    command: spec.command ? [...spec.command] : null,
+    registry_login: spec.registryLogin ? { ...spec.registryLogin } : null,
     ssh_public_keys: [...spec.sshPublicKeys],
     ssh_host_key: spec.sshHostKey,
     deadline: expiresAt?.toISOString() ?? spec.deadline,

@@ -72,10 +72,8 @@ export interface BatchSpec {
 /** Most that is kept of what a pod wrote, once it is gone. */
 export const LOG_TAIL_BYTES = 256 * 1024;
 
-/** What a machine with an agent is told: no runtime of an agent uses images yet. */
-export type AgentSpec = Omit<ExecutionSpec, "command" | "registryLogin">;
-/** All that a machine with an agent may be told to run. */
-export type AnySpec = AgentSpec | BatchSpec;
+/** All that a machine with an agent may be told to run. Its process runtime uses no image, and so runs no command of one. */
+export type AnySpec = ExecutionSpec | BatchSpec;
 
 export interface Endpoint {
   readonly host: string;

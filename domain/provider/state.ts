@@ -28,6 +28,11 @@ export function isNode(runtime: Runtime): boolean {
   return runtime === "kubernetes";
 }
 
+/** Whether executions there are made of images, pulled by whoever rents and begun with what a template runs. */
+export function usesImages(runtime: Runtime): boolean {
+  return runtime === "kubernetes" || runtime === "docker";
+}
+
 export const PRESENCE_EVENTS = ["fullReport", "cleanReport", "silent"] as const;
 export type PresenceEvent = (typeof PRESENCE_EVENTS)[number];
 

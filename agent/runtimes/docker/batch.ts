@@ -56,7 +56,7 @@ export async function passBatch(x: Execution, spec: BatchSpec, ground: Ground, e
 }
 
 async function make(x: Execution, spec: BatchSpec, ground: Ground, engine: Engine, signal: AbortSignal): Promise<Seen> {
-  const facts = await haveImage(engine, spec.image, signal);
+  const facts = await haveImage(engine, spec.image, null, signal);
   if (spec.network) await haveNetwork(engine);
   await create(engine, batchContainer(spec, facts, ground.maker(engine)));
   const seen = await look(engine, x.id);

@@ -99,17 +99,25 @@ export function said(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).trim();
 }
 
+export interface AuthConfig {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
 interface Ask {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly query: Readonly<Record<string, string | number>>;
+  readonly authconfig?: AuthConfig | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A stream that dockerode has no method for. @throws with the engine's status */
-export function openStream({ docker }: Engine, { method, path, query, signal }: Ask): Promise<Readable> {
+export function openStream({ docker }: Engine, { method, path, query, authconfig, signal }: Ask): Promise<Readable> {
   return dial(docker, {
     ...{ method, path: `${path}?`, options: { _query: query, _body: {} }, isStream: true, statusCodes: { 200: true } },
+    ...(authconfig ? { authconfig } : {}),
     ...(signal ? { abortSignal: signal } : {}),
   });
 }

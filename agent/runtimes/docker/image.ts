@@ -1,8 +1,9 @@
 // The image of an execution: had where it is there already, pulled where it is not.
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import type { RegistryLogin } from "../../../domain/execution/spec.ts";
 import { DEFAULT_REGISTRY, registryOf } from "../../../domain/job/image.ts";
-import { type Engine, openStream, said, statusOf, within } from "./engine.ts";
+import { type AuthConfig, type Engine, openStream, said, statusOf, within } from "./engine.ts";
 import type { ImageFacts } from "./options.ts";
 
 export type ImageTrouble = "image-not-found" | "image-denied" | "start-failed";
@@ -31,6 +32,7 @@ const Facts = z.object({ Config: z.object({ WorkingDir: z.string().nullish() }).
 export async function haveImage(
   engine: Engine,
   image: string,
+  login: RegistryLogin | null,
   signal: AbortSignal,
   giveUpAfterMs = UNPULLED_AFTER_MS,
 ): Promise<ImageFacts> {
@@ -39,7 +41,7 @@ export async function haveImage(
   if (there) return there;
   const endMs = performance.now() + giveUpAfterMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const trouble = await pull(engine, reference, signal);
+    const trouble = await pull(engine, reference, login, signal);
     if (trouble === undefined) break;
     const cause = pullCause(trouble);
     if (cause) throw new ImageError(cause, trouble);
@@ -69,11 +71,23 @@ async function factsOf({ docker }: Engine, reference: string): Promise<ImageFact
   }
 }
 
+/** As both engines read it. It goes along with this one pull: neither writes it down. */
+export function authOf({ registry, username, password }: RegistryLogin): AuthConfig {
+  const serveraddress = registry === DEFAULT_REGISTRY ? "https://index.docker.io/v1/" : registry;
+  return { username, password, serveraddress };
+}
+
 const Progress = z.object({ error: z.string().nullish() });
 
 /** @returns why it did not come; undefined where it did */
-async function pull(engine: Engine, reference: string, signal: AbortSignal): Promise<string | undefined> {
-  const ask = { method: "POST", path: "/images/create", query: { fromImage: reference }, signal } as const;
+async function pull(
+  engine: Engine,
+  reference: string,
+  login: RegistryLogin | null,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const authconfig = login ? authOf(login) : undefined;
+  const ask = { method: "POST", path: "/images/create", query: { fromImage: reference }, authconfig, signal } as const;
   let text = "";
   try {
     for await (const chunk of await openStream(engine, ask)) {

@@ -1,7 +1,7 @@
 // What an engine is asked to make for one execution, as pure functions of its spec.
 import type Docker from "dockerode";
 import { ENTRY_SCRIPT, SSH_PORT } from "../../../domain/execution/entry-script.ts";
-import type { AgentSpec, AnySpec, BatchSpec } from "../../../domain/execution/spec.ts";
+import type { AnySpec, BatchSpec, ExecutionSpec } from "../../../domain/execution/spec.ts";
 import type { ExecutionId } from "../../../domain/ids.ts";
 import { isPassedOn } from "../process/environment.ts";
 import type { EngineKind } from "./engine.ts";
@@ -83,7 +83,7 @@ export function batchContainer(spec: BatchSpec, image: ImageFacts, maker: Maker)
 }
 
 /** @param port where its SSH is to answer on this machine */
-export function rentalContainer(spec: AgentSpec, port: number, maker: Maker): Docker.ContainerCreateOptions {
+export function rentalContainer(spec: ExecutionSpec, port: number, maker: Maker): Docker.ContainerCreateOptions {
   const inside = `${SSH_PORT}/tcp`;
   return {
     ...shared(spec, maker),
@@ -104,7 +104,7 @@ function rentalFacts(port: number, { publicHost }: Maker): Record<string, string
 }
 
 /** What sessions of a rental find in their environment. */
-export function sessionVariables(spec: AgentSpec, port: number, maker: Maker): Record<string, string> {
+export function sessionVariables(spec: ExecutionSpec, port: number, maker: Maker): Record<string, string> {
   return { ...variablesOf(spec), ...rentalFacts(port, maker) };
 }
 

@@ -1,6 +1,6 @@
 // A rental in a container: the image's sshd on a published port, until its deadline or until the broker ends it.
 import { UNFIT_IMAGE } from "../../../domain/execution/entry-script.ts";
-import type { AgentSpec } from "../../../domain/execution/spec.ts";
+import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { rest } from "../../pace.ts";
 import { create, ended, haveNetwork, kill, look, NotBegun, type Seen, start, takeAway } from "./container.ts";
 import { type Engine, within } from "./engine.ts";
@@ -27,7 +27,7 @@ const SIGKILLED = 137;
 /** Takes it on from wherever it is. Resolves when it ended; throws where the engine went away. */
 export async function passRental(
   x: Execution,
-  spec: AgentSpec,
+  spec: ExecutionSpec,
   ground: Ground,
   log: RentalLog,
   engine: Engine,
@@ -62,14 +62,14 @@ export async function passRental(
 
 async function begin(
   x: Execution,
-  spec: AgentSpec,
+  spec: ExecutionSpec,
   ground: Ground,
   log: RentalLog,
   engine: Engine,
   signal: AbortSignal,
 ): Promise<Seen> {
   const maker = ground.maker(engine);
-  await haveImage(engine, spec.image, signal);
+  await haveImage(engine, spec.image, spec.registryLogin, signal);
   await haveNetwork(engine);
   for (let tried = 0; tried < MOST_PORTS_TRIED; tried++) {
     const port = (await look(engine, x.id))?.port ?? (await choosePort(Math.random));

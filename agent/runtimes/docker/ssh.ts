@@ -1,8 +1,8 @@
 // What lets a customer into a container: files that are put into it, and a port that answers.
 import { connect, createServer } from "node:net";
 import { pack } from "tar-stream";
-import { ENV_DIR, SSH_DIR } from "../../../domain/execution/entry-script.ts";
-import type { AgentSpec } from "../../../domain/execution/spec.ts";
+import { ARGUMENT_FILE, ENV_DIR, SSH_DIR } from "../../../domain/execution/entry-script.ts";
+import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { type Maker, sessionVariables } from "./options.ts";
 
 interface PutFile {
@@ -11,20 +11,21 @@ interface PutFile {
 }
 
 /** Before the first start: what the entry script makes an sshd of. */
-export function startArchive(spec: AgentSpec, port: number, maker: Maker): Promise<Buffer> {
+export function startArchive(spec: ExecutionSpec, port: number, maker: Maker): Promise<Buffer> {
   const variables = Object.entries(sessionVariables(spec, port, maker));
   return archive(
     [SSH_DIR, ENV_DIR],
     [
       { name: `${SSH_DIR}/authorized_keys`, content: keysOf(spec) },
       { name: `${SSH_DIR}/host_key`, content: spec.sshHostKey },
+      ...(spec.command ?? []).map((content, i) => ({ name: `${SSH_DIR}/${ARGUMENT_FILE}${nth(i)}`, content })),
       ...variables.map(([name, content]) => ({ name: `${ENV_DIR}/${name}`, content })),
     ],
   );
 }
 
 /** While it runs: what sshd reads at each login. */
-export function sessionArchive(spec: AgentSpec, port: number, maker: Maker): Promise<Buffer> {
+export function sessionArchive(spec: ExecutionSpec, port: number, maker: Maker): Promise<Buffer> {
   const lines = Object.entries(sessionVariables(spec, port, maker))
     .filter(([, value]) => !value.includes("\n"))
     .map(([name, value]) => `${name}=${value}\n`);
@@ -37,7 +38,10 @@ export function sessionArchive(spec: AgentSpec, port: number, maker: Maker): Pro
   );
 }
 
-const keysOf = ({ sshPublicKeys }: AgentSpec) => `${sshPublicKeys.join("\n")}\n`;
+/** As the files' names have to sort. */
+const nth = (index: number) => String(index).padStart(4, "0");
+
+const keysOf = ({ sshPublicKeys }: ExecutionSpec) => `${sshPublicKeys.join("\n")}\n`;
 
 async function archive(folders: readonly string[], files: readonly PutFile[]): Promise<Buffer> {
   const tar = pack();

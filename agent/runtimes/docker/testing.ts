@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { AgentSpec, BatchSpec } from "../../../domain/execution/spec.ts";
+import type { BatchSpec, ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId, isId } from "../../../domain/ids.ts";
 import type { ExecutionReport } from "../../../protocol/agent.ts";
 import { until } from "../../processes.ts";
@@ -140,11 +140,11 @@ export function batchSpec(image: string, command: readonly string[], change: Par
   };
 }
 
-export function rentalSpec(image: string, keys: { host: string; own: string }, change: Partial<AgentSpec> = {}) {
-  const spec: AgentSpec = {
+export function rentalSpec(image: string, keys: { host: string; own: string }, change: Partial<ExecutionSpec> = {}) {
+  const spec: ExecutionSpec = {
     ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "rental", image, cpuCores: 1 },
     ...{ memoryMb: 256, diskGb: 1, gpuUuids: [], env: {}, sshPublicKeys: [keys.own], sshHostKey: keys.host },
-    ...{ deadline: "2099-01-01T00:00:00.000Z" },
+    ...{ command: null, registryLogin: null, deadline: "2099-01-01T00:00:00.000Z" },
     ...change,
   };
   return spec;

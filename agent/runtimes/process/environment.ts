@@ -1,5 +1,5 @@
 // The variables of an execution: the promised ones, then the customer's; nothing of the machine's own.
-import type { AgentSpec, AnySpec } from "../../../domain/execution/spec.ts";
+import type { AnySpec, ExecutionSpec } from "../../../domain/execution/spec.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** LD_* would change how every program is loaded; BERTH_* and the GPU choice are facts, not wishes. */
@@ -15,7 +15,7 @@ export function isPassedOn(name: string, value: string): boolean {
  * @param term what the client's terminal is; without one, "dumb"
  */
 export function executionEnvironment(
-  spec: AgentSpec,
+  spec: ExecutionSpec,
   place: { readonly publicHost: string; readonly port: number; readonly home: string },
   term: string | undefined,
 ): Record<string, string> {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import ssh2, { type ParsedKey } from "ssh2";
-import type { AgentSpec } from "../../../domain/execution/spec.ts";
+import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId, isId } from "../../../domain/ids.ts";
 import { listPids, until } from "../../processes.ts";
 import type { Runtime } from "../runtime.ts";
@@ -56,11 +56,16 @@ export async function openRuntime(root: string, change: Partial<ProcessRuntimeOp
   return runtime;
 }
 
-export function specFor(change: Partial<AgentSpec> = {}): AgentSpec {
+export function specFor(change: Partial<ExecutionSpec> = {}): ExecutionSpec {
   return {
     ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "rental", image: "demo" },
     ...{ cpuCores: 1, memoryMb: 512, diskGb: 1, gpuUuids: ["GPU-aaaaaaaa-1111", "GPU-bbbbbbbb-2222"] },
-    ...{ env: {}, sshPublicKeys: [readFileSync(`${keys.mine}.pub`, "utf8").trim()] },
+    ...{
+      env: {},
+      command: null,
+      registryLogin: null,
+      sshPublicKeys: [readFileSync(`${keys.mine}.pub`, "utf8").trim()],
+    },
     ...{ sshHostKey: readFileSync(keys.host, "utf8"), deadline: "2099-01-01T00:00:00.000Z" },
     ...change,
   } as const;
@@ -74,7 +79,7 @@ export async function portOf(runtime: Runtime, id: ExecutionId): Promise<number>
   return report.port;
 }
 
-export async function rent(change: Partial<AgentSpec> = {}, options: Partial<ProcessRuntimeOptions> = {}) {
+export async function rent(change: Partial<ExecutionSpec> = {}, options: Partial<ProcessRuntimeOptions> = {}) {
   const root = join(base, `root-${count++}`);
   const runtime = await openRuntime(root, options);
   const spec = specFor(change);

@@ -8,7 +8,7 @@ import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
 import { nextWarningAt, warningDue } from "../../../domain/job/warnings.ts";
 import { charge } from "../../../domain/money/charge.ts";
-import { isNode } from "../../../domain/provider/state.ts";
+import { isNode, usesImages } from "../../../domain/provider/state.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { type ExecutionRow, type ExecutionSet, loadExecution, writeExecution } from "../../repos/executions.ts";
@@ -82,7 +82,7 @@ async function specOf(
     gpuUuids: await heldGpuUuids(db, execution.id),
     env: JSON.parse(secrets.open(job.sealedEnv)),
     command: job.command,
-    registryLogin: isNode(provider.runtime) ? await loginForImage({ db, secrets }, job.account, job.image) : null,
+    registryLogin: usesImages(provider.runtime) ? await loginForImage({ db, secrets }, job.account, job.image) : null,
     // The broker reaches into what an agent runs by SSH; into pods it comes by the cluster.
     sshPublicKeys:
       job.doorKeyPublic === null || isNode(provider.runtime)
