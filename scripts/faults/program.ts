@@ -12,7 +12,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** One of the two programs, started and ended as often as a test likes. */
+/** One of the programs in dist/, started and ended as often as a test likes. */
 export interface Program {
   /** Resolves once it works. */
   start(): Promise<void>;
@@ -25,12 +25,16 @@ export interface Program {
   readonly crashes: readonly Exit[];
 }
 
-/** @param logFile what it says is added there */
+/**
+ * @param name of its file in dist/
+ * @param logFile what it says is added there
+ */
 export function program(
-  name: "web" | "worker",
+  name: string,
   logFile: string,
   env: NodeJS.ProcessEnv,
   works: (log: string) => Promise<boolean>,
+  args: readonly string[] = [],
 ): Program {
   const crashes: Exit[] = [];
   let running: { readonly child: ChildProcess; readonly ended: Promise<Exit> } | undefined;
@@ -40,7 +44,7 @@ export function program(
     crashes,
     async start() {
       const log = createWriteStream(logFile, { flags: "a" });
-      const child = spawn(process.execPath, ["--enable-source-maps", `dist/${name}.mjs`], {
+      const child = spawn(process.execPath, ["--enable-source-maps", `dist/${name}.mjs`, ...args], {
         cwd: ROOT,
         env,
         stdio: ["ignore", "pipe", "pipe"],
