@@ -38,7 +38,10 @@ const ASKED = [
   "sandbox",
 ] as const satisfies readonly FilterName[];
 
-/** Offers of approved providers but the customer's own and those in quarantine, in one statement. */
+/**
+ * Third-party workers ask nothing: twice the usual price is that of the other machines, where there are any.
+ * Offers of approved providers but the customer's own and those in quarantine, in one statement.
+ */
 export async function batchOffers(db: Db, wish: BatchOffersWish): Promise<BatchOffers> {
   const { gpuModel, gpuCount, cpuCores, memoryGb, diskGb, customer } = wish;
   const rate = sql`(o.price_per_gpu_hour * ${gpuCount}::bigint + o.price_per_cpu_hour * ${coresBilled(wish)}::bigint)`;
@@ -61,7 +64,7 @@ export async function batchOffers(db: Db, wish: BatchOffersWish): Promise<BatchO
     Record<(typeof ASKED)[number] | "considered" | "owners" | "owners_free", number> & { dearest: string | null }
   >(sql`
     with each as (
-      select p.owner, ${rate} as rate, (o.available and o.free_gpus >= ${gpuCount} and o.free_cpu_cores >= ${cpuCores}
+      select p.owner, o.runtime = 'external' as external, ${rate} as rate, (o.available and o.free_gpus >= ${gpuCount} and o.free_cpu_cores >= ${cpuCores}
           and o.free_memory_gb >= ${memoryGb} and o.free_disk_gb >= ${diskGb}
           and (o.busy_from is null or o.busy_from >= ${wish.until.toISOString()}::timestamptz)) as free,
         ${sql.join(columns, sql`, `)}
@@ -72,7 +75,8 @@ export async function batchOffers(db: Db, wish: BatchOffersWish): Promise<BatchO
           select 1 from provider_evidence e where e.provider_id = o.provider_id and e.quarantined_at is not null)),
     counted as (select *, ${sql.join(sum, sql` + `)} as missed from each),
     usual as (
-      select coalesce(${most}::bigint, 2 * percentile_disc(0.5) within group (order by rate)) as most
+      select coalesce(${most}::bigint, 2 * percentile_disc(0.5) within group (order by rate) filter (where not external),
+        2 * percentile_disc(0.5) within group (order by rate)) as most
       from counted where missed = 0)
     select count(*)::int as considered, ${sql.join(alone, sql`, `)},
       (max(rate) filter (where missed = 0 and rate <= most))::text as dearest,

@@ -19,11 +19,13 @@ export async function claimDueJobs(db: Db, now: Date, limit: number): Promise<Jo
   return rows.map(({ id }) => id);
 }
 
-/** Jobs with executions on machines that are out of reach or not admitted any more. */
+/** Jobs with executions on machines that are out of reach, not admitted any more, or in quarantine. */
 export async function jobsOnAbsent(db: Db, limit: number): Promise<JobId[]> {
   const rows = await db.execute<{ id: JobId }>(sql`
     select distinct e.job_id as id from batch_executions e join providers p on p.id = e.provider_id
-    where e.status in ('scheduled','running') and (p.presence = 'offline' or p.admission <> 'approved')
+    left join provider_evidence k on k.provider_id = p.id
+    where e.status in ('scheduled','running')
+      and (p.presence = 'offline' or p.admission <> 'approved' or k.quarantined_at is not null)
     limit ${limit}`);
   return rows.map(({ id }) => id);
 }

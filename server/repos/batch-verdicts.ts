@@ -1,5 +1,5 @@
 // Panels for judging: locked together in the order of law 8, and written back, many rows a statement.
-import { asc, type SQL, sql } from "drizzle-orm";
+import { asc, sql } from "drizzle-orm";
 import type { ExecutionId, JobId, ProviderId } from "../../domain/ids.ts";
 import { batchExecutions, batchJobs } from "../../drizzle/schema/batch.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -53,24 +53,50 @@ export interface LockedPanels {
   readonly providers: ReadonlyMap<ProviderId, KnownProvider>;
 }
 
+interface Parties {
+  readonly jobs: readonly JobId[];
+  readonly accounts: readonly string[];
+  readonly providers: readonly ProviderId[];
+}
+
+/** Jobs that checks are about, with all checks of them: what one of these comes to may be held against the others. */
+async function familiesOf(tx: Tx, abouts: readonly JobId[]): Promise<JobId[]> {
+  if (abouts.length === 0) return [];
+  const those = textArray(abouts);
+  const rows = await tx.execute<{ id: JobId }>(sql`
+    select id from batch_jobs where id = any(${those}) union select id from batch_jobs where about = any(${those})`);
+  return rows.map(({ id }) => id);
+}
+
 /** Whose accounts and machines jobs touch, read before anything is locked. */
-async function parties(tx: Tx, ids: SQL): Promise<{ accounts: string[]; providers: ProviderId[] }> {
-  const rows = await tx.execute<{ account: string; providers: ProviderId[] | null }>(sql`
-    select j.account, (select json_agg(e.provider_id) from batch_executions e where e.job_id = j.id) as providers
-    from batch_jobs j where j.id = any(${ids})`);
+async function parties(tx: Tx, jobIds: readonly JobId[]): Promise<Parties> {
+  const rows = await tx.execute<{
+    id: JobId;
+    about: JobId | null;
+    account: string;
+    providers: ProviderId[] | null;
+  }>(sql`
+    select j.id, j.about, j.account,
+      (select json_agg(e.provider_id) from batch_executions e where e.job_id = j.id) as providers
+    from batch_jobs j where j.id = any(${textArray(jobIds)})`);
+  const known = new Set(jobIds);
+  const families = [...new Set(rows.flatMap(({ about }) => about ?? []))];
+  const others = (await familiesOf(tx, families)).filter((id) => !known.has(id));
+  if (others.length > 0) return parties(tx, [...known, ...others]);
   return {
+    jobs: rows.map(({ id }) => id),
     accounts: [...new Set(rows.map(({ account }) => account))],
     providers: [...new Set(rows.flatMap(({ providers }) => providers ?? []))],
   };
 }
 
 /**
- * Locks accounts, providers, jobs and executions, each kind in the order of its ids.
+ * Locks accounts, providers, jobs and executions, each kind in the order of its ids; with a check, what it is about.
  * @returns null where a copy was given out meanwhile to a machine that is not locked: begin again
  */
 export async function lockPanels(tx: Tx, jobIds: readonly JobId[]): Promise<LockedPanels | null> {
-  const ids = textArray(jobIds);
-  const { accounts, providers: providerIds } = await parties(tx, ids);
+  const { jobs: all, accounts, providers: providerIds } = await parties(tx, jobIds);
+  const ids = textArray(all);
   await tx.execute(
     sql`select 1 from accounts where address = any(${textArray(accounts)}) order by address for no key update`,
   );

@@ -101,10 +101,10 @@ async function countsBy(db: Db, where: SQL): Promise<BatchCounts> {
   return Object.fromEntries(rows.map(({ status, count: n }) => [status, n]));
 }
 
-/** Batch jobs that wait for machines, the broker's own checks too. */
+/** Customers' batch jobs that wait for machines. */
 export async function countWaiting(db: Db): Promise<number> {
   const [row] = await db.execute<{ count: number }>(
-    sql`select count(*)::int as count from batch_jobs where copies_wanted > 0`,
+    sql`select count(*)::int as count from batch_jobs where copies_wanted > 0 and purpose = 'customer'`,
   );
   return row?.count ?? 0;
 }
@@ -164,6 +164,6 @@ export async function runTimes(db: Db, after: Date, upTo: Date, most: number): P
   const rows = await db.execute<{ ms: number }>(sql`
     select e.run_ms as ms from batch_jobs j join batch_executions e on e.job_id = j.id
     where j.decided_at > ${after.toISOString()}::timestamptz and j.decided_at <= ${upTo.toISOString()}::timestamptz
-      and e.run_ms is not null limit ${most}`);
+      and j.purpose = 'customer' and e.run_ms is not null limit ${most}`);
   return rows.map(({ ms }) => ms);
 }

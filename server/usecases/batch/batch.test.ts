@@ -136,7 +136,8 @@ test("what is no text is refused as a result and told so", async () => {
   await dispatchBatch(world.deps);
   const [a] = await fleet.live(id);
   await fleet.deliver(a!, { stdout: "nul \0 inside" });
-  expect((await panelOf(id))[0]).toMatchObject({ status: "failed", endCause: "not-text", digest: null });
+  const told = (await panelOf(id)).find((member) => member.id === a?.id);
+  expect(told).toMatchObject({ status: "failed", endCause: "not-text", digest: null });
 });
 
 test("a hang is given up at its deadline and replaced; what it delivers later is late, unpaid, and voted on", async () => {

@@ -37,10 +37,14 @@ export async function comparing(tx: Tx, cases: readonly Case[]): Promise<(one: C
     tx,
     members.map(({ id }) => id),
   );
-  return ({ job, members: panel }) => {
+  const familyOf = ({ job }: Case) => job.about ?? job.id;
+  return (one) => {
+    const { job } = one;
     if (job.comparator.kind !== "numeric") return (a, b) => a === b;
     const read = new Map<string, string>();
-    for (const { id, digest } of panel) {
+    // A check is held against what it is about.
+    const panels = numeric.filter((other) => familyOf(other) === familyOf(one));
+    for (const { id, digest } of panels.flatMap((other) => other.members)) {
       const delivered = digest === null ? undefined : texts.get(id);
       if (digest === null || !delivered) continue;
       const output = outputOf(Buffer.from(delivered.stdout), delivered.files);

@@ -3,6 +3,7 @@
 import type { ExecutionId, GpuId, JobId, ProviderId } from "../../../domain/ids.ts";
 import { quote } from "../../../domain/money/quote.ts";
 import { fitsBefore } from "../../../domain/provider/maintenance.ts";
+import { isNode } from "../../../domain/provider/state.ts";
 import { isProven } from "../../../domain/verification/evidence.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import {
@@ -37,10 +38,13 @@ const LOOKED_AT = 500;
 export async function dispatchBatch(deps: DispatchDeps): Promise<number> {
   const { db, queue, settings } = deps;
   const groups = await groupsNow(db, settings.demo);
-  const { given, more } = await db.transaction(async (tx) => {
+  const { given, more, onNodes } = await db.transaction(async (tx) => {
     if (!(await tryDispatchTurn(tx))) return NOTHING;
     const now = deps.clock.now();
-    const jobs = await waitingJobs(tx, now, LOOKED_AT);
+    const jobs = await waitingJobs(tx, now, { limit: LOOKED_AT, checks: false });
+    // The broker's own checks get what customers' jobs leave.
+    if (jobs.length < LOOKED_AT)
+      jobs.push(...(await waitingJobs(tx, now, { limit: LOOKED_AT - jobs.length, checks: true })));
     if (jobs.length === 0) return NOTHING;
     const withGpus = jobs.some(({ gpuCount }) => gpuCount > 0);
     const machines = await machinesNow(tx, groups, now, { demo: settings.demo, withGpus });
@@ -48,13 +52,18 @@ export async function dispatchBatch(deps: DispatchDeps): Promise<number> {
     const full = jobs.length === LOOKED_AT;
     if (full) await passOver(tx, round.missed, now);
     const count = round.drawn.length === 0 ? 0 : await giveOut(deps, tx, round, withGpus, now);
-    return { given: count, more: round.drawn.length >= MOST_JOBS || (full && round.missed.length > 0) };
+    return {
+      given: count,
+      more: round.drawn.length >= MOST_JOBS || (full && round.missed.length > 0),
+      onNodes: round.drawn.some(({ copies }) => copies.some(({ machine }) => isNode(machine.runtime))),
+    };
   });
+  if (onNodes) await queue.ring("batch.pods", {});
   if (more) await queue.ring("batch.dispatch", {});
   return given;
 }
 
-const NOTHING = { given: 0, more: false };
+const NOTHING = { given: 0, more: false, onNodes: false };
 
 async function giveOut(deps: DispatchDeps, tx: Tx, { drawn }: Round, withGpus: boolean, now: Date): Promise<number> {
   const rooms = await lockRooms(tx, [...new Set(drawn.flatMap(({ copies }) => copies.map(machineOf)))], withGpus);

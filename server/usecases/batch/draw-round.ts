@@ -132,12 +132,18 @@ function fits(machine: Machine, job: WaitingJob, rate: bigint, until: Date): boo
     rate <= job.rate &&
     (machine.sandboxed || !job.anonymous) &&
     fitsBefore(machine.busyFrom, until) &&
-    // Third-party workers give their containers no GPU, and collect no files.
-    (machine.panelClass !== "external" || (job.gpuCount === 0 && !job.withFiles)) &&
+    (machine.panelClass !== "external" || fitsThirdParty(job)) &&
     // Pods wrap the command in a shell: only an engine knows what an image runs by itself.
     !(job.imagesOwn && isNode(machine.runtime)) &&
     roomOn(machine, job) > 0
   );
+}
+
+/** Third-party workers give their containers no GPU and no input, collect no files, and end each after five minutes. */
+const THIRD_PARTY_SECONDS = 300;
+
+function fitsThirdParty({ gpuCount, withFiles, withInput, timeoutSeconds }: WaitingJob): boolean {
+  return gpuCount === 0 && !withFiles && !withInput && timeoutSeconds <= THIRD_PARTY_SECONDS;
 }
 
 function poolOf(machines: readonly Machine[]): Map<PanelClass, Set<string>> {
@@ -175,9 +181,21 @@ function hasRoom(machines: readonly Machine[]): boolean {
 }
 
 function keyOf(job: WaitingJob): string {
-  const { cpuCores, memoryGb, diskGb, gpuCount, gpuModel, rate, timeoutSeconds, anonymous, withFiles, imagesOwn } = job;
+  const {
+    cpuCores,
+    memoryGb,
+    diskGb,
+    gpuCount,
+    gpuModel,
+    rate,
+    timeoutSeconds,
+    anonymous,
+    withFiles,
+    withInput,
+    imagesOwn,
+  } = job;
   return JSON.stringify([
     ...[cpuCores, memoryGb, diskGb, gpuCount, gpuModel],
-    ...[rate.toString(), timeoutSeconds, anonymous, withFiles, imagesOwn],
+    ...[rate.toString(), timeoutSeconds, anonymous, withFiles, withInput, imagesOwn],
   ]);
 }

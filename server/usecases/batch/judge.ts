@@ -8,6 +8,7 @@ import {
 import type { ExecutionId } from "../../../domain/ids.ts";
 import { quorumOf, type Verdict } from "../../../domain/job/batch.ts";
 import type { ReasonCode } from "../../../domain/job/reasons.ts";
+import type { Suspicion } from "../../../domain/verification/checks.ts";
 import {
   countsAsEvidence,
   type Decision,
@@ -26,6 +27,8 @@ export interface Vote {
   readonly vote: "agreed" | "disagreed";
   /** whether it is evidence, and changes the score */
   readonly counts: boolean;
+  /** where it is more than a vote that was lost */
+  readonly suspicion?: Suspicion;
 }
 
 /** Whatever is changed here is written afterwards. */
@@ -71,6 +74,8 @@ export function endMember(
 export interface Bench {
   readonly now: Date;
   readonly evidenceOf: (member: Member) => Evidence;
+  /** nothing is decided by what a machine in quarantine delivered */
+  readonly isQuarantined: (member: Member) => boolean;
   /** under the job's comparator */
   readonly agrees: Panel["agrees"];
 }
@@ -88,7 +93,7 @@ export function judge(one: Case, bench: Bench): void {
         id: member.id,
         group: member.ownerGroup,
         evidence: bench.evidenceOf(member),
-        outcome: outcomeOf(member),
+        outcome: bench.isQuarantined(member) && !isBatchLive(member.status) ? VOID : outcomeOf(member),
       };
     }),
     quorum: quorumOf(job),
@@ -101,6 +106,8 @@ export function judge(one: Case, bench: Bench): void {
     close(one, bench, noMachines(decision.sentence), "no-machines");
   else wait(one, decision, bench.now);
 }
+
+const VOID: Outcome = { kind: "void" };
 
 const REASON_OF = {
   accepted: null,
@@ -142,7 +149,8 @@ function wait(one: Case, { copies, tied, sentence }: Decision & { kind: "wait" }
   const wanted = hedging ? Math.max(copies, job.copiesWanted) : copies;
   const more = wanted > 0 && wanted !== job.copiesWanted && members.length > 0;
   job.copiesWanted = wanted;
-  job.tied = tied;
+  // Who verifies again is always drawn by what is known of them.
+  job.tied = tied || job.purpose === "recheck";
   job.waitingSince = wanted > 0 ? (job.waitingSince ?? now) : null;
   job.status = statusOf(one);
   const times = live(one).map(({ deadlineAt }) => deadlineAt.getTime());
@@ -167,14 +175,15 @@ function statusOf({ members }: Case): PanelJob["status"] {
   return members.some(({ status }) => status === "scheduled") ? "scheduled" : "pending";
 }
 
-type Closing = Exclude<Decision, { kind: "wait" }> | { readonly kind: "cancelled"; readonly sentence: string };
+export type Closing = Exclude<Decision, { kind: "wait" }> | { readonly kind: "cancelled"; readonly sentence: string };
 
 /** The customer's own wish, in the place of a verdict. */
 export function cancel(one: Case, bench: Bench): void {
   close(one, bench, { kind: "cancelled", sentence: "You cancelled it." }, "cancelled-by-customer");
 }
 
-function close(one: Case, bench: Bench, decision: Closing, reason: ReasonCode | null): void {
+/** Ends a case. */
+export function close(one: Case, bench: Bench, decision: Closing, reason: ReasonCode | null): void {
   const { job, members } = one;
   const { now } = bench;
   for (const member of live(one)) {

@@ -22,8 +22,10 @@ import { type KnownProvider, type ScoreChange, writeKnown } from "../../repos/ev
 import { recomputeManyOffers } from "../../repos/offers.ts";
 import { planChecks } from "./after-verdict.ts";
 import { comparing } from "./comparing.ts";
-import { type Bench, type Case, judge, openCase } from "./judge.ts";
+import { type Bench, type Case, openCase } from "./judge.ts";
+import { contradicted, hearRechecks, judgeAny } from "./judge-checks.ts";
 import { paymentsOf } from "./paid.ts";
+import { caughtIn, quarantine } from "./quarantine.ts";
 
 export type SettleDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings">;
 
@@ -60,7 +62,7 @@ export async function settleJobs<T>(deps: SettleDeps, step: Step<T>): Promise<T>
   }
 }
 
-async function settle<T>(deps: SettleDeps, tx: Tx, { jobs, change, decide = judge }: Step<T>) {
+async function settle<T>(deps: SettleDeps, tx: Tx, { jobs, change, decide = judgeAny }: Step<T>) {
   const locked = await lockPanels(tx, jobs);
   if (!locked) return null;
   const now = deps.clock.now();
@@ -69,12 +71,14 @@ async function settle<T>(deps: SettleDeps, tx: Tx, { jobs, change, decide = judg
   await insertResults(tx, results, now);
   const agreesOf = await comparing(tx, [...cases.values()]);
   const evidence = evidenceNow(locked.providers, now);
+  const isQuarantined = ({ providerId }: Member) => locked.providers.get(providerId)?.quarantined === true;
   const open = [...cases.values()].filter(({ job }) => !job.decidedAt);
-  for (const one of cases.values()) decide(one, { now, agrees: agreesOf(one), evidenceOf: evidence });
+  for (const one of cases.values()) decide(one, { now, agrees: agreesOf(one), evidenceOf: evidence, isQuarantined });
   const decided = open.filter(({ job }) => job.decidedAt);
+  hearRechecks(cases, decided, agreesOf, now);
   await pay(deps, tx, decided, locked, now);
   await write(tx, [...cases.values()], locked, now);
-  await planChecks(deps, tx, decided, evidence, now);
+  await planChecks(deps, tx, decided, contradicted(decided, cases, agreesOf), evidence, now);
   return { value, ring: await anyWaiting(tx, now) };
 }
 
@@ -127,6 +131,7 @@ async function write(tx: Tx, cases: readonly Case[], { providers }: LockedPanels
   );
   const { known, scores } = learn(cases, providers, now);
   await writeKnown(tx, known, scores, now);
+  await quarantine(tx, caughtIn(cases, known), now);
   const machines = new Set([
     ...ended.map(({ providerId }) => providerId),
     ...scores.map(({ providerId }) => providerId),

@@ -8,6 +8,7 @@ import { listGone } from "../../repos/batch-news.ts";
 import { claimDueJobs, jobsOnAbsent, type TypicalRun, typicalRuns } from "../../repos/batch-sweep.ts";
 import type { KnownProvider } from "../../repos/evidence.ts";
 import { type Case, endMember } from "./judge.ts";
+import { recallResults } from "./recall.ts";
 import { settleJobs } from "./settle-batch.ts";
 
 export type SweepBatchDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings" | "log">;
@@ -30,6 +31,7 @@ export async function sweepBatch(deps: SweepBatchDeps): Promise<Readonly<Swept>>
     await lookAt(deps, due, swept);
     if (due.length < CLAIM_AT_ONCE) break;
   }
+  await recallResults(deps);
   if (await anyWaiting(db, clock.now())) await queue.ring("batch.dispatch", {});
   return swept;
 }
@@ -92,7 +94,7 @@ async function look(
 }
 
 function isAbsent(provider: KnownProvider | undefined): boolean {
-  return provider?.presence === "offline" || provider?.admission !== "approved";
+  return provider?.presence === "offline" || provider?.admission !== "approved" || provider.quarantined;
 }
 
 /** One more copy, once a job, where all that runs takes longer than nearly all runs like it took. */
