@@ -3,8 +3,10 @@ import { cpus, loadavg, release, totalmem } from "node:os";
 import { parseEnv } from "../server/env.ts";
 import { createRuntime } from "../server/runtime.ts";
 import { benchBatch } from "./batch.ts";
+import { benchBatchLatency } from "./batch-latency.ts";
 import { type BenchPostgres, openPostgres } from "./database.ts";
 import { benchHeartbeats } from "./heartbeats.ts";
+import { benchHistories } from "./histories.ts";
 import { benchKubernetes } from "./kubernetes.ts";
 import { type Row, table } from "./measure.ts";
 import { benchRentals } from "./rentals.ts";
@@ -12,6 +14,7 @@ import { benchRestart } from "./restart.ts";
 import { benchRings } from "./rings.ts";
 import { benchSearch } from "./search.ts";
 import { startServer } from "./server-process.ts";
+import { benchVerification } from "./verification-sim/main.ts";
 
 async function withRuntime<T>(databaseUrl: string, work: (deps: Runtime["deps"]) => Promise<T>): Promise<T> {
   const { deps, close } = await createRuntime(parseEnv({ DATABASE_URL: databaseUrl, BERTH_DEMO: "1" }), "bench");
@@ -51,11 +54,17 @@ const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows
     const url = await postgres.database("batch");
     return withRuntime(url, (deps) => benchBatch(deps, postgres, url));
   },
+  "batch-latency": async () => ({ rows: [], note: await benchBatchLatency((close) => ends.push(close)) }),
   restart: (postgres) => benchRestart(postgres, (close) => ends.push(close)),
   kubernetes: (postgres) => benchKubernetes(postgres, (close) => ends.push(close)),
 };
+/** Needs no database; only by their names. */
+const PURE: Readonly<Record<string, () => Promise<string>>> = {
+  verification: benchVerification,
+  histories: benchHistories,
+};
 /** Only by their names: they build what runs, and one needs a cluster. */
-const BY_NAME = ["restart", "kubernetes"];
+const BY_NAME = ["batch-latency", "restart", "kubernetes"];
 /** What parts leave outside of this process while they run. */
 const ends: (() => Promise<void>)[] = [];
 
@@ -91,13 +100,19 @@ function inShort(error: unknown): string {
 }
 
 const asked = process.argv.slice(2);
-const strange = asked.filter((name) => !(name in PARTS));
+const strange = asked.filter((name) => !(name in PARTS) && !(name in PURE));
 if (strange.length > 0) {
   process.stderr.write(
-    `There is no ${strange.join(", ")}. Name any of ${Object.keys(PARTS).join(", ")}, or none for all.\n`,
+    `There is no ${strange.join(", ")}. Name any of ${Object.keys({ ...PARTS, ...PURE }).join(", ")}, or none for all.\n`,
   );
   process.exit(2);
 }
+for (const name of asked) {
+  const told = await PURE[name]?.();
+  if (told !== undefined) process.stdout.write(`${told}.\n`);
+}
+const timed = asked.filter((name) => name in PARTS);
+if (asked.length > 0 && timed.length === 0) process.exit(0);
 const postgres = await openPostgres();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => {
@@ -106,7 +121,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
       .then(() => process.exit(1));
   });
 try {
-  await bench(postgres, asked.length > 0 ? asked : Object.keys(PARTS).filter((name) => !BY_NAME.includes(name)));
+  await bench(postgres, timed.length > 0 ? timed : Object.keys(PARTS).filter((name) => !BY_NAME.includes(name)));
 } catch (error) {
   process.stderr.write(`${inShort(error)}\n`);
   process.exitCode = 1;
