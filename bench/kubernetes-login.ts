@@ -17,11 +17,11 @@ import { IMAGE } from "../scripts/faults/testing/kubernetes.ts";
 import type { Stand } from "../scripts/faults/testing/stand.ts";
 import { sshAnswers } from "../server/adapters/cluster/kubernetes/pods/door.ts";
 import { podName } from "../server/adapters/cluster/kubernetes/pods/names.ts";
+import { heard } from "./heard.ts";
 import { measure, summary, times } from "./measure.ts";
 
 const run = promisify(execFile);
 const AN_ACCOUNT_EACH = 5;
-const PATIENCE_MS = 120_000;
 
 /** In the order in which they come; each from the moment of the wish, but for the last two, which are from DELETE. */
 const STEPS = [
@@ -195,28 +195,6 @@ function watchPods({ config, prefix }: Stand) {
       return { marks, port, gone };
     },
   };
-}
-
-/** Reads the job's event stream until a code is the one that is waited for. */
-async function heard(url: string, token: string, jobId: string, isIt: (code: string) => boolean): Promise<void> {
-  const over = AbortSignal.timeout(PATIENCE_MS);
-  const headers = { accept: "text/event-stream", authorization: `Bearer ${token}` };
-  const reply = await fetch(`${url}/api/v1/jobs/${jobId}/events`, { headers, signal: over });
-  if (!reply.body) throw new Error("no event stream");
-  let text = "";
-  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { value: part, done } = await reader.read();
-    if (done) break;
-    const lines = (text + part).split("\n");
-    text = lines.pop() ?? "";
-    for (const line of lines) {
-      if (!line.startsWith("data: ")) continue;
-      const { code } = z.looseObject({ code: z.string() }).parse(JSON.parse(line.slice(6)));
-      if (isIt(code)) return reader.cancel();
-    }
-  }
-  throw new Error(`the events of ${jobId} ended`);
 }
 
 /** As a strict client does: no other host key is accepted, and nothing is asked. */
