@@ -32,11 +32,7 @@ function schedules(workerName: string): readonly Schedule[] {
   return [
     { name: "due", everyMs: 1_000, run: sweepDueExecutions },
     { name: "batch", everyMs: 1_000, run: sweepBatch },
-    {
-      name: "batch pods",
-      everyMs: 1_000,
-      run: async (deps) => metrics.sweepCorrections.inc({ kind: "batch-pod-orphan" }, await runPods(deps)),
-    },
+    { name: "batch pods", everyMs: 1_000, run: runPods },
     { name: "stamp", everyMs: 5_000, run: (deps) => stampWorker(deps, workerName) },
     {
       name: "silence",

@@ -38,7 +38,10 @@ export async function runPods(deps: RunPodsDeps): Promise<number> {
 
 async function look(deps: RunPodsDeps, pods: BatchPods): Promise<number> {
   // The cluster first: what is made in between is in neither, and what ended in between is known to have.
-  const held = await pods.list();
+  const held = await pods.list().catch((err: unknown) => {
+    deps.log.warn({ err }, "the pods of batch jobs could not be listed; the next look tries again");
+  });
+  if (!held) return 0;
   const live = await liveOnNodes(deps.db);
   if (held.length + live.length === 0) idleSince.set(pods, performance.now());
   else idleSince.delete(pods);
@@ -48,12 +51,11 @@ async function look(deps: RunPodsDeps, pods: BatchPods): Promise<number> {
   const steps = live.map((one) => () => step(deps, pods, one, there.get(one.spec.id)));
   const orphans = held.filter(({ id, state }) => !wanted.has(id) && state !== "leaving");
   const all = [...steps, ...orphans.map((one) => () => pods.remove(one))];
-  let failed: unknown;
-  for (let from = 0; from < all.length; from += AT_ONCE) {
-    const ends = await Promise.allSettled(all.slice(from, from + AT_ONCE).map((run) => run()));
-    failed ??= ends.find((end) => end.status === "rejected")?.reason;
-  }
-  if (failed !== undefined) throw failed;
+  const tried = async (run: () => Promise<void>) =>
+    run().catch((err: unknown) =>
+      deps.log.warn({ err }, "a pod of a batch job could not be helped; the next look tries again"),
+    );
+  for (let from = 0; from < all.length; from += AT_ONCE) await Promise.all(all.slice(from, from + AT_ONCE).map(tried));
   return orphans.length;
 }
 
