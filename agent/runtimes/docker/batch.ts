@@ -11,6 +11,7 @@ import { type Engine, openStdin, openStream, within } from "./engine.ts";
 import { countdown, type Execution, type Ground } from "./execution.ts";
 import { type Capture, capture, readFrames } from "./frames.ts";
 import { haveImage, ImageError } from "./image.ts";
+import { askWhoKilled } from "./killed.ts";
 import { batchContainer, MOST_LOG_BYTES, WORK_DIR } from "./options.ts";
 import { collectOutput } from "./output.ts";
 import { endedState, isMarked, mark, readCut, writeCut, writeRun } from "./records.ts";
@@ -21,7 +22,6 @@ const PAST_DEADLINE_MS = 60_000;
 const LATE_MS = 5000;
 /** For reading what a program wrote that was ended: there is no result to miss. */
 const TELL_MS = 5000;
-const SIGKILLED = 137;
 /** 128 and SIGXFSZ: a file larger than its disk. */
 const FILE_TOO_LARGE = 153;
 
@@ -180,20 +180,19 @@ async function judge(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen):
   const run = {
     ...{ exitCode: seen.exitCode, runMs, stdout: written.stdout(), stderr: written.stderr() },
     startedAt: startedMs === undefined ? null : new Date(startedMs + brokerAheadMs),
-    cut: cut ?? over ?? whyItEnded(spec, seen, runMs),
+    cut: cut ?? over ?? (await whyItEnded(spec, engine, seen, runMs)),
   };
   return finish(run, (budget) => collectOutput(engine, seen.id, seen.workingDir, spec.files, budget));
 }
 
 /** What the engine knows of an end besides its exit code. */
-function whyItEnded(spec: BatchSpec, seen: Seen, runMs: number): Shortfall | undefined {
-  // An engine says so for ever after any process of it was; one that still ended well was not hurt by it.
-  // Podman with cgroups of the first version does not say it, and nobody else here kills without writing down why.
-  if (seen.exitCode !== 0 && (seen.oomKilled || seen.exitCode === SIGKILLED))
-    return { end: "out-of-memory", detail: `It needed more than its ${spec.memoryMb} MB of memory.` };
+async function whyItEnded(spec: BatchSpec, engine: Engine, seen: Seen, runMs: number): Promise<Shortfall | undefined> {
+  const end = await askWhoKilled(engine, seen);
+  if (end === "out-of-memory") return { end, detail: `It needed more than its ${spec.memoryMb} MB of memory.` };
   if (seen.exitCode === FILE_TOO_LARGE)
     return { end: "out-of-disk", detail: `It wrote a file larger than its ${spec.diskGb} GB of disk.` };
-  return runMs > spec.timeoutSeconds * 1000 + LATE_MS ? timedOut(spec) : undefined;
+  if (runMs > spec.timeoutSeconds * 1000 + LATE_MS) return timedOut(spec);
+  return end ? { end, detail: "It was killed, and neither its memory nor this agent was why." } : undefined;
 }
 
 function lost(detail: string): FinishedRun {

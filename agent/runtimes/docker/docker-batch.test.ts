@@ -113,6 +113,14 @@ describe.skipIf(whyNoPodman)(
       expect(await run(sh("exec tail /dev/zero"), { memoryMb: 32 })).toMatchObject({ end: "out-of-memory" });
     });
 
+    test("who is killed by hand was not out of memory", { timeout: 60_000 }, async () => {
+      const spec = batchSpec(BUSYBOX, ["sleep", "1000"]);
+      await runtime.apply(spec, 0);
+      await stateOf(runtime, spec.id, "running");
+      stand.podman("kill", containerName(spec.id));
+      expect(await resultOf(runtime, spec.id)).toMatchObject({ outcome: "failed", end: "infrastructure" });
+    });
+
     test("a bomb of processes stays in its room", { timeout: 60_000 }, async () => {
       const bomb = sh("i=0; while [ $i -lt 600 ]; do sleep 30 & i=$((i+1)); done; echo too many");
       const { out, err, outcome } = await run(bomb);

@@ -6,6 +6,7 @@ import { create, ended, haveNetwork, kill, look, NotBegun, type Seen, start, tak
 import { type Engine, within } from "./engine.ts";
 import { countdown, type Execution, type Ground } from "./execution.ts";
 import { haveImage, ImageError } from "./image.ts";
+import { askWhoKilled, SIGKILLED } from "./killed.ts";
 import { containerName, type Maker, rentalContainer } from "./options.ts";
 import { type Ended, endedState, isMarked, mark, type State } from "./records.ts";
 import { followLog, lastLine, type RentalLog } from "./rental-log.ts";
@@ -22,7 +23,6 @@ const SSH_EVERY_MS = 200;
 const FIRST_PORT = 30_000;
 const LAST_PORT = 32_767;
 const MOST_PORTS_TRIED = 8;
-const SIGKILLED = 137;
 
 /** Takes it on from wherever it is. Resolves when it ended; throws where the engine went away. */
 export async function passRental(
@@ -210,12 +210,12 @@ async function keepKeys(
 }
 
 async function howItEnded(engine: Engine, seen: Seen): Promise<Ended> {
-  const { exitCode, oomKilled } = seen;
+  const { exitCode } = seen;
   const at = seen.finishedAt ?? new Date();
   const words = await lastLine(engine, seen.id);
   if (exitCode === UNFIT_IMAGE) return endedState("unfit-image", words, exitCode, at);
   // The first process dies of it by SIGKILL; another one's end is the customer's to see.
-  if (oomKilled && exitCode === SIGKILLED)
+  if (exitCode === SIGKILLED && (await askWhoKilled(engine, seen)) === "out-of-memory")
     return endedState("out-of-memory", "It needed more memory than it rented.", exitCode, at);
   const detail = words === "" ? `It ended with exit code ${exitCode}.` : words;
   return endedState(exitCode === SIGKILLED ? "killed" : "exited", detail, exitCode, at);
