@@ -25,8 +25,8 @@ const CHECK_DELAY_MS = 600_000;
 const CANCEL_MS = 1_000;
 /** Somebody of another owner is free in one of so many draws, or the queue is over. */
 const MOST_DRAWS = 20;
-/** Owners that have to agree where a check and a verdict contradict each other: whoever is wrong is caught by it. */
-const REFEREES = 3;
+/** Of whoever verifies again: three, those with the most evidence. */
+const RECHECK = { quorum: 3, tied: true } as const;
 
 interface Job {
   readonly content: Content;
@@ -37,6 +37,15 @@ interface Job {
   restsOn: readonly Node[];
   /** everybody that ever ran it: none of them checks it */
   readonly seenBy: Set<string>;
+  /** all that its panel and its checks delivered */
+  readonly said: Said[];
+  rechecked: boolean;
+}
+
+interface Said {
+  readonly node: Node;
+  readonly answer: string;
+  readonly purpose: "customer" | "canary" | "audit";
 }
 
 interface Play {
@@ -74,9 +83,17 @@ const evidenceAt = (node: Node, atMs: number): Evidence => decayed(node.stored, 
 
 function customerJob(play: Play, atMs: number): Job {
   const content = contentAt(atMs);
-  const { panel, decision } = runPanel(play, content, "customer", play.quorum, new Set(), atMs);
+  const { panel, decision } = runPanel(
+    play,
+    content,
+    { purpose: "customer", quorum: play.quorum, tied: false, excluded: new Set() },
+    atMs,
+  );
   const seenBy = new Set(panel.map(({ node }) => node.group));
-  const job: Job = { content, first: null, accepted: null, restsOn: [], seenBy };
+  const said = panel.flatMap(({ node, answer }): Said[] =>
+    answer === null ? [] : [{ node, answer, purpose: "customer" }],
+  );
+  const job: Job = { content, first: null, accepted: null, restsOn: [], seenBy, said, rechecked: false };
   if (decision.kind !== "accepted") return job;
   job.first = decision.digest;
   restOn(play, job, panel, decision.digest);
@@ -101,13 +118,19 @@ function restOn({ resting }: Play, job: Job, panel: readonly Run[], digest: stri
   }
 }
 
+interface PanelOf {
+  readonly purpose: BatchPurpose;
+  readonly quorum: number;
+  readonly excluded: ReadonlySet<string>;
+  /** whether the first copies go to those with the most evidence */
+  readonly tied: boolean;
+}
+
 /** One job's life by its own clock: copies, a hedge, answers in the order in which they come, the verdict, its votes. */
 function runPanel(
   play: Play,
   content: Content,
-  purpose: BatchPurpose,
-  quorum: number,
-  excluded: ReadonlySet<string>,
+  { purpose, quorum, excluded, tied: firstTied }: PanelOf,
   atMs: number,
 ): Ended {
   const { world } = play;
@@ -129,7 +152,7 @@ function runPanel(
     });
     if (decision.kind !== "wait") return end(decision);
     wanted = Math.max(wanted, decision.copies);
-    tied = decision.tied;
+    tied = panel.length === 0 ? firstTied : decision.tied;
     const isLive = panel.some(({ ended }) => !ended);
     for (let draws = 0; wanted > 0 && draws < (isLive ? 1 : MOST_DRAWS); draws++) {
       const idle = idleNodes(world).filter(({ quarantined }) => !quarantined);
@@ -208,46 +231,34 @@ function suspect(play: Play, node: Node, suspicion: Suspicion, atMs: number): vo
     ({ content, restsOn }) => content.atMs >= since && restsOn.includes(node),
   );
   play.resting.delete(node);
-  for (const job of recalled) if (job.restsOn.includes(node)) recheck(play, job, atMs);
+  for (const job of recalled) {
+    if (job.rechecked) continue;
+    job.accepted = null;
+    recheck(play, job, atMs);
+  }
 }
 
-/** Recall: verified again by others. Where they say otherwise, referees decide who of both was wrong. */
+/**
+ * Three other owners, drawn by what is known of them, say what is right: once a job, and for good. Whoever said otherwise, in
+ * its panel or in a check of it, was wrong.
+ */
 function recheck(play: Play, job: Job, atMs: number): void {
-  const before = { accepted: job.accepted, restsOn: job.restsOn };
-  job.accepted = null;
-  job.restsOn = [];
-  const { panel, decision } = runPanel(play, job.content, "recheck", play.quorum, job.seenBy, atMs);
+  job.rechecked = true;
+  const { panel, decision } = runPanel(
+    play,
+    job.content,
+    { purpose: "recheck", ...RECHECK, excluded: job.seenBy },
+    atMs,
+  );
   for (const { node } of panel) job.seenBy.add(node.group);
   if (decision.kind !== "accepted") return;
-  restOn(play, job, panel, decision.digest);
-  if (before.accepted === null || before.accepted === decision.digest) return;
-  referee(play, job, [sideOf(before.accepted, before.restsOn), sideOf(decision.digest, job.restsOn)], atMs);
-}
-
-/** Owners that said the same of one job. */
-interface Side {
-  readonly answer: string;
-  readonly nodes: readonly Node[];
-  /** a check's panel; else that of a verdict */
-  readonly checked: readonly Node[];
-}
-
-function sideOf(answer: string, nodes: readonly Node[], checked: readonly Node[] = []): Side {
-  return { answer, nodes: [...nodes], checked };
-}
-
-/** A check and a verdict contradict each other: three more owners say who is right. Nobody is caught where they do not agree. */
-function referee(play: Play, job: Job, sides: readonly Side[], atMs: number): void {
-  const { panel, decision } = runPanel(play, job.content, "audit", REFEREES, job.seenBy, atMs);
-  for (const { node } of panel) job.seenBy.add(node.group);
-  if (decision.kind !== "accepted") return;
-  if (job.accepted !== decision.digest) restOn(play, job, panel, decision.digest);
-  for (const { answer, nodes, checked } of sides) {
-    if (answer === decision.digest) continue;
-    const alone = nodes.length + checked.length === 1;
-    for (const node of [...nodes, ...checked]) node.stored = withVote(node.stored, "disagreed", new Date(atMs));
-    for (const node of nodes) suspect(play, node, { kind: "audit", contradicted: true, alone }, atMs);
-    for (const node of checked) suspect(play, node, { kind: "canary", wrong: true, alone }, atMs);
+  job.accepted = decision.digest;
+  const wrong = job.said.filter(({ answer }) => answer !== decision.digest);
+  for (const { node, answer, purpose } of wrong) {
+    const alone = wrong.filter((other) => other.answer === answer).length === 1;
+    node.stored = withVote(node.stored, "disagreed", new Date(atMs));
+    const known = { kind: "canary", wrong: true, alone } as const;
+    suspect(play, node, purpose === "canary" ? known : { kind: "audit", contradicted: true, alone }, atMs);
   }
 }
 
@@ -255,19 +266,23 @@ function referee(play: Play, job: Job, sides: readonly Side[], atMs: number): vo
 function check(play: Play, nowMs: number): void {
   for (let next = play.due[0]; next && next.atMs <= nowMs; next = play.due[0]) {
     play.due.shift();
-    const { job, atMs } = next;
-    const { accepted, restsOn } = job;
+    const { job, atMs, check: purpose } = next;
+    const { accepted } = job;
     if (accepted === null) continue;
     // A canary is a whole panel, an audit one more owner; both run what the job ran, and are compared with its verdict.
-    const panel = runCheck(play, job, next.check === "canary" ? play.quorum : 1, atMs);
-    const answers = new Set(panel.flatMap(({ answer }) => answer ?? []));
-    answers.delete(accepted);
-    const said = (wanted: string) => panel.filter(({ answer }) => answer === wanted).map(({ node }) => node);
-    if (answers.size === 0) for (const node of said(accepted)) castVote(play, node, "agreed", true, atMs);
-    else {
-      const strange = [...answers].map((answer) => sideOf(answer, [], said(answer)));
-      referee(play, job, [sideOf(accepted, restsOn, said(accepted)), ...strange], atMs);
-    }
+    const panel = runCheck(play, job, purpose === "canary" ? play.quorum : 1, atMs);
+    const said = panel.flatMap(({ node, answer }) => (answer === null ? [] : [{ node, answer, purpose }]));
+    job.said.push(...said);
+    const right = said.filter(({ answer }) => answer === accepted);
+    for (const { node } of right) castVote(play, node, "agreed", true, atMs);
+    if (said.length > 0 && right.length === 0 && !job.rechecked) recheck(play, job, atMs);
+    else if (right.length > 0)
+      for (const { node, answer } of said) {
+        if (answer === accepted) continue;
+        const alone = said.filter((other) => other.answer === answer).length === 1;
+        node.stored = withVote(node.stored, "disagreed", new Date(atMs));
+        suspect(play, node, { kind: "canary", wrong: true, alone }, atMs);
+      }
   }
 }
 
