@@ -17,7 +17,8 @@ const REAL = 2;
 const CORES = 16;
 /** No run takes that long, and no kill; a copy that a killed machine forgot would wait for two minutes more. */
 const TIMEOUT_SECONDS = 30;
-const KILLS_LAST_MS = 20_000;
+/** Of each kind two, however fast the jobs were and however slow the machine is. */
+const LEAST_KILLS = 6;
 const DECIDED_WITHIN_MS = 180_000 + JOBS * 100;
 
 let stand: BatchStand;
@@ -44,8 +45,6 @@ test(
     const over = new AbortController();
     const work = async () => {
       await Promise.all(customers.map((customer, n) => submitMany(customer, n, submitted)));
-      // A few kills at least, however fast the jobs were; and with many jobs, to their end.
-      await sleep(Math.max(0, startedMs + KILLS_LAST_MS - Date.now()));
       if (JOBS > 1_000) await undecidedWithin(stand.db, DECIDED_WITHIN_MS);
       over.abort();
     };
@@ -62,7 +61,7 @@ test(
       `${count?.jobs} jobs under ${kills} kills: ${count?.executions} executions in ${seconds.toFixed(1)} s, ` +
         `${(JOBS / seconds).toFixed(1)} jobs/s; ${journal.broken} of ${journal.requests} requests cut\n`,
     );
-    expect(kills).toBeGreaterThan(3);
+    expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
     expect(submitted.size).toBe(JOBS);
     expect(count).toMatchObject({ jobs: JOBS, live: 0 });
     expect(await decidedTwice()).toEqual([]);
@@ -95,7 +94,7 @@ async function submitMany(customer: Customer, n: number, submitted: Submitted): 
 /** @returns how often */
 async function killAtRandom(over: AbortSignal): Promise<number> {
   let kills = 0;
-  for (; !over.aborted; kills++) {
+  for (; kills < LEAST_KILLS || !over.aborted; kills++) {
     await pause(500 + Math.random() * 2_000, over);
     const kinds = [stand.webs, stand.workers, agents.map(({ program }) => program)];
     const kind = kinds[kills % kinds.length] ?? [];
