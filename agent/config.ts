@@ -187,8 +187,8 @@ price_per_cpu_hour: ${say(config.price_per_cpu_hour)}
 # The address customers reach this machine on.
 host: ${say(config.host)}
 
-# What runs executions. process: sandboxed processes, for demos and development. kubernetes: the machine joins the
-# broker's cluster. It stays what it was enrolled as.
+# What runs executions. process: sandboxed processes, for demos and development. docker: containers of this machine's
+# Docker or Podman. kubernetes: the machine joins the broker's cluster. It stays what it was enrolled as.
 runtime: ${config.runtime}
 
 # With runtime kubernetes: manual (\`berth-agent join --yes\`) or automatic (the agent runs kubeadm when the broker lets it).

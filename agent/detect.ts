@@ -174,11 +174,11 @@ export function addressesOf(interfaces: ReturnType<typeof os.networkInterfaces>)
   return [...new Set(told.map(({ address }) => address.replace(/%.*$/, "")))].sort().slice(0, 32);
 }
 
-/** What does not change while the agent runs. */
+/** What the machine cannot be asked. */
 export interface Given {
   /** What declared UUIDs are derived from: the identity's public key. */
   readonly seed: string;
-  /** Whether the runtime proved that it can isolate. */
+  /** Whether the runtime proved that it can isolate; an engine of containers may come to it later. */
   readonly sandboxed: boolean;
 }
 

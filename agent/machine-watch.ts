@@ -70,6 +70,7 @@ export function describeChanges(before: Machine, after: Machine): string[] {
     "cpu_cores",
     "memory_mb",
     "disk_gb",
+    "sandboxed",
   ] as const) {
     if (String(before[key]) !== String(after[key])) sentences.push(`${key} ${before[key]} is now ${after[key]}`);
   }

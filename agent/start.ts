@@ -94,7 +94,8 @@ export async function serve(wish: ServeWish, log: Log, signal: AbortSignal): Pro
   const runtime = await findRuntime(config.runtime);
   if (runtime.whyNoSandbox !== undefined) {
     const why = runtime.whyNoSandbox;
-    log.warn({ why }, "no sandbox: executions run with a private home and a clean environment only");
+    if (runtime.untilSandboxed) log.warn({ why }, "nothing is placed here until a container engine answers");
+    else log.warn({ why }, "no sandbox: executions run with a private home and a clean environment only");
   }
   await run(wish, config, identity, providerId, runtime, log, signal);
 }
@@ -108,8 +109,9 @@ async function run(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const given = { seed: identity.publicKey, sandboxed: offered.whyNoSandbox === undefined };
-  const machine = await watchMachine((before) => detectMachine(config, dataDir, given, before), log);
+  let sandboxed = offered.whyNoSandbox === undefined;
+  const given = () => ({ seed: identity.publicKey, sandboxed });
+  const machine = await watchMachine((before) => detectMachine(config, dataDir, given(), before), log);
   const lookAgain = () => void machine.look();
   process.on("SIGHUP", lookAgain);
   const root = join(dataDir, "executions");
@@ -135,7 +137,15 @@ async function run(
     ...{ providerId, runtime, machine, sequence, log },
   });
   const executions = runtime.list().length;
-  log.info({ provider: providerId, broker: config.broker, sandboxed: given.sandboxed, executions }, "serving");
+  log.info({ provider: providerId, broker: config.broker, sandboxed, executions }, "serving");
+  if (!sandboxed)
+    void offered.untilSandboxed?.(signal).then(async () => {
+      if (signal.aborted) return;
+      sandboxed = true;
+      log.info({ provider: providerId }, "a container engine answers now");
+      await machine.look(); // one that had begun before may have missed it
+      await machine.look();
+    });
   await untilAborted(signal);
   process.off("SIGHUP", lookAgain);
   machine.close();

@@ -47,6 +47,12 @@ test("nothing is forbidden that sandboxes, drivers or kubeadm need", () => {
   expect(renderUnit({ ...WISH, joinsCluster: true })).not.toContain("ProtectSystem");
 });
 
+test("engines of containers that the machine has are started first, and none has to be there", () => {
+  const unit = renderUnit(WISH);
+  expect(unit).toMatch(/^After=.* docker\.service podman\.socket$/m);
+  expect(unit).not.toMatch(/^(Wants|Requires|BindsTo)=.*(docker|podman)/m);
+});
+
 test("a unit's words cannot break out of their line", () => {
   const exec = renderUnit({ ...WISH, command: ["/n", '/a b"; %h $X\\', "start"] }).match(/^ExecStart=.*$/m)?.[0];
   expect(exec).toBe('ExecStart=/n "/a b\\"; %%h $$X\\\\" start');

@@ -37,7 +37,7 @@ export function renderUnit({ command, dataDir, joinsCluster }: UnitWish): string
   return `# Written by \`berth-agent install\`; the next install writes it again. Own settings: systemctl edit berth-agent.
 [Unit]
 Description=Berth agent
-After=network-online.target time-sync.target
+After=network-online.target time-sync.target docker.service podman.socket
 Wants=network-online.target
 StartLimitIntervalSec=0
 

@@ -4,12 +4,12 @@ import type { Runtime as RuntimeName } from "../../domain/provider/state.ts";
 import { ConfigError } from "../config.ts";
 import { isErrno } from "../files.ts";
 import type { Log } from "../log.ts";
-import { findEngine } from "./docker/engine.ts";
+import { rest } from "../pace.ts";
+import { type Found, findEngine } from "./docker/engine.ts";
 import { openNodeRuntime } from "./node-runtime.ts";
 import type { Runtime } from "./runtime.ts";
 
-const ENGINE_WAIT_MS = 10_000;
-const ENGINE_EVERY_MS = 500;
+const ENGINE_WAITS = { firstMs: 10_000, everyMs: 500, laterMs: 5000 };
 
 type ProcessModule = typeof import("./process/entry.ts");
 
@@ -51,6 +51,8 @@ export interface RuntimePlace {
 export interface Offered {
   /** Why there is no isolation; undefined where there is. */
   readonly whyNoSandbox: string | undefined;
+  /** Where isolation may come later: resolves when it has, or when nobody waits any more. */
+  untilSandboxed?(signal: AbortSignal): Promise<void>;
   open(place: RuntimePlace): Promise<Runtime>;
 }
 
@@ -67,15 +69,25 @@ export async function findRuntime(name: RuntimeName): Promise<Offered> {
   };
 }
 
-/** A container is a sandbox wherever there is an engine to make it; the engine may still be starting as the agent is. */
-async function findDocker(): Promise<Offered> {
-  let found = await findEngine();
-  for (const endMs = performance.now() + ENGINE_WAIT_MS; !("engine" in found) && performance.now() < endMs; ) {
-    await sleep(ENGINE_EVERY_MS);
-    found = await findEngine();
+/**
+ * A container is a sandbox wherever there is an engine to make it. The engine may still be starting as the agent is, and
+ * one that comes later than that is found later.
+ * @param waits how long the first look takes at most, and how often is looked then and afterwards
+ */
+export async function findDocker(find: () => Promise<Found> = findEngine, waits = ENGINE_WAITS): Promise<Offered> {
+  let found = await find();
+  for (const endMs = performance.now() + waits.firstMs; !("engine" in found) && performance.now() < endMs; ) {
+    await sleep(waits.everyMs);
+    found = await find();
   }
   return {
     whyNoSandbox: "why" in found ? found.why : undefined,
+    async untilSandboxed(signal) {
+      while (!signal.aborted && !("engine" in found)) {
+        await rest(waits.laterMs, signal);
+        found = await find();
+      }
+    },
     open: async (place) => (await import("./docker/docker-runtime.ts")).openDockerRuntime(place),
   };
 }
