@@ -67,7 +67,7 @@ function Recalled({ verdict, at }: { readonly verdict: VerdictView; readonly at:
             .
           </>
         ) : (
-          "It is verified again, at Berth's cost."
+          "It uses the network, so nobody can tell now what was right: submit it again if you need it."
         )}
       </p>
     </Notice>

@@ -12,6 +12,7 @@ import { type Fleet, type LiveRun, openFleet } from "../../testing/batch-world.t
 import { NO_CHECKS } from "../../testing/settings.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { openWorld, type World } from "../../testing/world.ts";
+import { approveProvider } from "../provider/decide-admission.ts";
 import { dispatchBatch } from "./dispatch-batch.ts";
 import { findBatch, listExecutions } from "./get-batch.ts";
 import { recallResults } from "./recall.ts";
@@ -259,4 +260,16 @@ test("a customer's job gets a machine before a check that has waited longer", as
   const id = await fleet.submit(alice);
   expect(await dispatchBatch(world.deps)).toBe(2);
   expect(await fleet.live(id)).toHaveLength(2);
+});
+
+test("an operator lifts a quarantine by approving the machine again", async () => {
+  const [liar] = pair();
+  const operator = await world.customer(3);
+  const deps = { ...world.deps, settings: { ...world.deps.settings, operators: [operator.account] } };
+  await expect(approveProvider(deps, operator, liar)).rejects.toThrow("is admitted");
+  const now = world.deps.clock.now();
+  await world.db.insert(providerEvidence).values({ providerId: liar, at: now, quarantinedAt: now });
+  await approveProvider(deps, operator, liar);
+  expect(await quarantined()).toEqual([]);
+  expect((await codesOf(liar)).at(-1)).toBe("quarantine-lifted");
 });

@@ -3,6 +3,7 @@ import { type Principal, requireOperator } from "../../../domain/account/princip
 import type { ExecutionId, ProviderId } from "../../../domain/ids.ts";
 import { type AdmissionDecision, admissionAfter } from "../../../domain/provider/admission.ts";
 import type { Deps, Tx } from "../../deps.ts";
+import { liftQuarantine } from "../../repos/batch-checks.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { lockLiveOn, writeDesire } from "../../repos/executions.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
@@ -12,7 +13,7 @@ import { nodeRing, noSuchProvider } from "./owned.ts";
 
 type AdmissionDeps = Pick<Deps, "db" | "clock" | "queue" | "settings">;
 
-/** Also takes back a rejection or a suspension. @throws AppError `forbidden`, `not-found`, `conflict` */
+/** Also takes back a rejection or a suspension, and lifts a quarantine. @throws AppError `forbidden`, `not-found`, `conflict` */
 export async function approveProvider(deps: AdmissionDeps, operator: Principal, id: ProviderId): Promise<void> {
   await decide(deps, operator, id, "approve", "");
 }
@@ -57,16 +58,29 @@ async function decide(
   const { woken, ringNode } = await deps.db.transaction(async (tx) => {
     const provider = await lockProviderRow(tx, id);
     if (!provider) throw noSuchProvider();
-    const admission = admissionAfter(provider.admission, decision);
-    await updateProvider(tx, id, { admission, admissionReason: reason });
-    await recordEvent(tx, {
-      subject: id,
-      code: `provider-${admission}`,
-      message: [TOLD[decision](provider.name), reason].filter(Boolean).join(" "),
-      data: { from: provider.admission, reason },
-      actor: operator.account,
-      at: now,
-    });
+    const lifted = decision === "approve" && (await liftQuarantine(tx, id));
+    if (lifted)
+      await recordEvent(tx, {
+        subject: id,
+        code: "quarantine-lifted",
+        message: `${provider.name} gets batch jobs again: an operator lifted its quarantine.`,
+        actor: operator.account,
+        at: now,
+      });
+    // Whoever is admitted already needs no other decision than that.
+    const admission =
+      lifted && provider.admission === "approved" ? "approved" : admissionAfter(provider.admission, decision);
+    if (admission !== provider.admission) {
+      await updateProvider(tx, id, { admission, admissionReason: reason });
+      await recordEvent(tx, {
+        subject: id,
+        code: `provider-${admission}`,
+        message: [TOLD[decision](provider.name), reason].filter(Boolean).join(" "),
+        data: { from: provider.admission, reason },
+        actor: operator.account,
+        at: now,
+      });
+    }
     if (decision === "suspend") await endWhatRuns(tx, provider, reason, now);
     await recomputeOffers(tx, id);
     return { woken: await wakeLiveOn(tx, id, now), ringNode: await nodeRing(deps, tx, id, now) };
