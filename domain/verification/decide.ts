@@ -242,14 +242,17 @@ export function lateVote(decision: Decision, digest: string, agrees: Panel["agre
   return decision.kind === "accepted" ? "disagreed" : null;
 }
 
-/** Whose fault an end is, seen alone. */
+/**
+ * Whose fault an end is, seen alone: what a job can bring about is nobody's, or one job could put every machine to rest.
+ */
 export function faultOf(end: BatchEnd): Fault {
   return FAULTS[end];
 }
 
 /**
  * Whose fault an execution's end is once its job is decided. What others managed was not the job's fault; what two owners
- * could not do alike is not theirs: two timeouts may be the job's or not, so they punish nobody.
+ * could not do alike is not theirs: two timeouts may be the job's or not, so they punish nobody. What is not to be told
+ * stays as it is seen alone.
  */
 export function faultIn(panel: Panel, decision: Decision, { outcome }: PanelMember): Fault {
   if (outcome.kind !== "error") return "nobody";
@@ -258,21 +261,26 @@ export function faultIn(panel: Panel, decision: Decision, { outcome }: PanelMemb
   if (isJobs) return "job";
   const managed = decision.kind === "accepted" || decision.kind === "unverified" || decision.kind === "job-error";
   const mayBeJobs = MAY_BE_JOBS.includes(end);
-  if (managed) return mayBeJobs ? "provider" : faultOf(end);
+  if (managed) return mayBeJobs ? "provider" : (IN_COMPANY[end] ?? faultOf(end));
   const alike = membersOf(panel.members).filter(
     ({ outcome: other }) => other.kind === "error" && other.end === end && other.exitCode === exitCode,
   );
   if (new Set(alike.map(({ group }) => group)).size < RULES.jobErrorAt) return faultOf(end);
-  if (end === "timed-out") return "nobody";
   return mayBeJobs ? "job" : faultOf(end);
 }
 
 const FAULTS = {
   ...{ "exit-code": "nobody", "out-of-memory": "nobody", "out-of-disk": "nobody", "too-large": "nobody" },
   ...{ "not-text": "nobody", "missing-file": "nobody", "image-not-found": "nobody", "image-denied": "nobody" },
-  ...{ "cannot-run": "nobody", cancelled: "nobody", "wrong-hash": "provider", "timed-out": "infrastructure" },
-  ...{ "start-failed": "infrastructure", infrastructure: "infrastructure", "provider-silent": "infrastructure" },
+  ...{ "cannot-run": "nobody", cancelled: "nobody", "wrong-hash": "provider", "timed-out": "nobody" },
+  ...{ "start-failed": "nobody", infrastructure: "infrastructure", "provider-silent": "infrastructure" },
 } as const satisfies Record<BatchEnd, Fault>;
+
+/** Where others were in time, or began it. */
+const IN_COMPANY: Partial<Record<BatchEnd, Fault>> = {
+  "timed-out": "infrastructure",
+  "start-failed": "infrastructure",
+};
 
 /** Ends that a job brings about as well as a machine: alone, nobody can tell. */
 const MAY_BE_JOBS: readonly BatchEnd[] = [

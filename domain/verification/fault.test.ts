@@ -41,10 +41,16 @@ test("the same exit code from two owners is the job's fault; another one, or whe
 });
 test("a timeout is the machine's where others were in time; two timeouts alone punish nobody", () => {
   const late = error("timed-out");
-  expect(faultAmong(late)).toBe("infrastructure");
+  expect(faultAmong(late)).toBe("nobody");
   expect(faultAmong(late, RESULT, RESULT)).toBe("infrastructure");
   expect(faultAmong(late, late, RESULT, RESULT)).toBe("infrastructure");
   expect(faultAmong(late, late)).toBe("nobody");
+});
+test("what a job may bring about puts no machine to rest before others managed it", () => {
+  for (const end of ["timed-out", "start-failed", "exit-code", "out-of-memory"] as const) {
+    expect(faultOf(end)).toBe("nobody");
+    expect(faultAmong(error(end, 1), RESULT, RESULT, RESULT)).toMatch(/provider|infrastructure/);
+  }
 });
 test("an output too large on two machines is the job's; machines that break alike are still to blame", () => {
   expect(faultAmong(error("too-large"), error("too-large"))).toBe("job");

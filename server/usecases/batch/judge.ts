@@ -13,6 +13,8 @@ import {
   countsAsEvidence,
   type Decision,
   decide,
+  faultIn,
+  faultOf,
   lateVote,
   type Outcome,
   type Panel,
@@ -40,6 +42,8 @@ export interface Case {
   readonly ended: Map<ExecutionId, "result" | "error" | "cancelled">;
   /** filled where it is decided */
   readonly votes: Vote[];
+  /** whose end turns out to be their machine's fault, now that it is decided; filled then */
+  readonly blamed: Member[];
   decision: Decision | null;
   /** when it is compared with runs like it next; null: never again; undefined: as it was */
   hedgeAt: Date | null | undefined;
@@ -51,7 +55,7 @@ export function openCase(job: PanelJob, members: readonly Member[]): Case {
   return {
     job: { ...job },
     members: members.map((member) => ({ ...member })).sort((a, b) => a.number - b.number),
-    ...{ touched: new Set(), ended: new Map(), votes: [] },
+    ...{ touched: new Set(), ended: new Map(), votes: [], blamed: [] },
     ...{ decision: null, hedgeAt: undefined, told: null },
   };
 }
@@ -87,7 +91,7 @@ export function judge(one: Case, bench: Bench): void {
     return;
   }
   const { job, members } = one;
-  const decision = decide({
+  const panel: Panel = {
     members: members.map((member) => {
       return {
         id: member.id,
@@ -100,11 +104,25 @@ export function judge(one: Case, bench: Bench): void {
     redundancy: job.redundancy,
     dispatch: job.dispatch,
     agrees: bench.agrees,
-  });
-  if (decision.kind !== "wait") close(one, bench, decision, REASON_OF[decision.kind]);
-  else if (queueIsOver(one, decision.copies, bench.now))
+  };
+  const decision = decide(panel);
+  if (decision.kind !== "wait") {
+    close(one, bench, decision, REASON_OF[decision.kind]);
+    blame(one, panel, decision);
+  } else if (queueIsOver(one, decision.copies, bench.now))
     close(one, bench, noMachines(decision.sentence), "no-machines");
   else wait(one, decision, bench.now);
+}
+
+/** What was nobody's fault when it ended may be its machine's, beside what others did. */
+function blame({ members, blamed }: Case, panel: Panel, decision: Decision): void {
+  for (const [index, member] of members.entries()) {
+    const { endCause } = member;
+    const told = panel.members[index];
+    if (!told || endCause === null || faultOf(endCause) !== "nobody") continue;
+    const fault = faultIn(panel, decision, told);
+    if (fault === "provider" || fault === "infrastructure") blamed.push(member);
+  }
 }
 
 const VOID: Outcome = { kind: "void" };

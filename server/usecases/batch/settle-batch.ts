@@ -3,8 +3,9 @@ import type { ExecutionId, JobId, ProviderId } from "../../../domain/ids.ts";
 import { EMPTY_PURSE } from "../../../domain/money/purse.ts";
 import { changeReputation } from "../../../domain/provider/state.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
+import { faultOf } from "../../../domain/verification/decide.ts";
 import { decayed, type Evidence, NO_EVIDENCE, withVote } from "../../../domain/verification/evidence.ts";
-import { isMachinesFault, restMs } from "../../../domain/verification/resting.ts";
+import { restMs } from "../../../domain/verification/resting.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { anyWaiting, tellProviders } from "../../repos/batch-dispatch.ts";
 import { type JobPay, payJobs } from "../../repos/batch-payments.ts";
@@ -162,6 +163,7 @@ function learn(cases: readonly Case[], providers: LockedPanels["providers"], now
   for (const one of cases) {
     for (const [id, how] of one.ended)
       if (how !== "cancelled") ran(of(memberOf(one, id).providerId), memberOf(one, id), now);
+    for (const { providerId } of one.blamed) fail(of(providerId), now);
     for (const { member, vote, counts } of one.votes) {
       const provider = of(member.providerId);
       if (vote === "agreed") provider.jobsGood += 1;
@@ -187,8 +189,15 @@ function memberOf({ members }: Case, id: ExecutionId): Member {
 function ran(provider: Known, { endCause }: Member, now: Date): void {
   if (endCause === "cannot-run") return;
   provider.jobsRun += 1;
-  const fault = endCause !== null && isMachinesFault(endCause);
-  if (fault) provider.jobsFailed += 1;
-  provider.errors = fault ? provider.errors + 1 : 0;
-  provider.restingUntil = fault ? new Date(now.getTime() + restMs(provider.errors)) : null;
+  if (endCause === null) {
+    provider.errors = 0;
+    provider.restingUntil = null;
+  } else if (faultOf(endCause) !== "nobody") fail(provider, now);
+}
+
+/** An end that is its own fault: it rests, the longer the more of them came without a result between. */
+function fail(provider: Known, now: Date): void {
+  provider.jobsFailed += 1;
+  provider.errors += 1;
+  provider.restingUntil = new Date(now.getTime() + restMs(provider.errors));
 }
