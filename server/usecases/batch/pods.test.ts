@@ -81,9 +81,10 @@ describe.skipIf(TEST_KUBECONFIG === "")("a batch job on nodes of a real cluster"
     world = await openWorld();
     kube = testCluster();
     realNode = (await kube.core.listNode()).items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
-    deps = { ...world.deps, clock: { now: () => new Date() } };
-    deps = { ...deps, batchPods: freshPods() };
-    fleet = await openFleet({ ...world, deps }, 2);
+    const timed = { ...world.deps, clock: { now: () => new Date() } };
+    deps = timed;
+    deps = { ...timed, batchPods: freshPods() };
+    fleet = await openFleet({ ...world, deps: timed }, 2);
     for (const [n, id] of fleet.machines.entries())
       await world.db.transaction(async (tx) => {
         await tx.update(providers).set({ runtime: "kubernetes" }).where(eq(providers.id, id));

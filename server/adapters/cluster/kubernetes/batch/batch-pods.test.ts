@@ -1,11 +1,11 @@
 // Executions of batch jobs as pods of a real cluster, by the port alone.
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { BatchRun } from "../../../../../domain/execution/batch-run.ts";
-import type { BatchSpec } from "../../../../../domain/execution/spec.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { BatchSpec, RegistryLogin } from "../../../../../domain/execution/spec.ts";
 import { formatId } from "../../../../../domain/ids.ts";
 import type { BatchPods, HeldBatch } from "../../../../deps.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
+import { privateRegistry } from "../../../../testing/registry.ts";
 import { kubernetesCluster } from "../pods/kubernetes-cluster.ts";
 import { namespaceOf, podName } from "../pods/names.ts";
 import { kubernetesBatchPods } from "./batch-pods.ts";
@@ -51,11 +51,9 @@ const untilState = (id: BatchSpec["id"], state: HeldBatch["state"]) =>
   });
 
 /** Runs one to its end. */
-async function ran(
-  over: Partial<BatchSpec>,
-): Promise<Omit<BatchRun, "stdout" | "stderr"> & { out: string; err: string }> {
+async function ran(over: Partial<BatchSpec>, registryLogin: RegistryLogin | null = null) {
   const wanted = spec(over);
-  await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+  await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin });
   const run = await until(async () => {
     const held = await heldOf(wanted.id);
     return held?.state === "ended" && pods.collect(held, wanted);
@@ -143,6 +141,16 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
   test("an image that does not exist ends with that reason, and never began", async () => {
     const run = await ran({ image: "localhost/Nobody:Named:This" });
     expect(run).toMatchObject({ end: "image-not-found", startedAt: null, runMs: 0 });
+  }, 180_000);
+
+  test("a private image is pulled with the account's login alone; one without a shell cannot run here", async () => {
+    const registry = await privateRegistry("me", "right");
+    onTestFinished(() => registry[Symbol.asyncDispose]());
+    expect(await ran({ image: registry.image })).toMatchObject({ end: "image-denied", startedAt: null });
+    expect(registry.pulls()).toBe(0);
+    const login = { registry: registry.registry, username: "me", password: "right" };
+    expect(await ran({ image: registry.image }, login)).toMatchObject({ end: "cannot-run", startedAt: null });
+    expect(registry.pulls()).toBeGreaterThan(0);
   }, 180_000);
 
   test("has no token, no right and no network of its own, and rentals do not see it", async () => {

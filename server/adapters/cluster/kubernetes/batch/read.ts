@@ -68,6 +68,8 @@ export function seenBatch(pod: BatchPodObject, now: Date): SeenBatch {
   if (whole && ran.startedAt && ran.finishedAt) {
     const times = { startedAt: ran.startedAt, finishedAt: ran.finishedAt };
     if (!collected) return { state: "running", startedAt: ran.startedAt };
+    if (UNSTARTED.includes(collected.reason ?? ""))
+      return { state: "ended", ...times, exitCode: null, short: { end: "infrastructure", detail: UNCOLLECTED } };
     if (collected.exitCode !== 0)
       return { state: "ended", ...times, exitCode: null, short: untold(collected.exitCode) };
     return { state: "told", ...times, oomKilled: ran.reason === "OOMKilled" };
@@ -82,6 +84,10 @@ export function seenBatch(pod: BatchPodObject, now: Date): SeenBatch {
   // A collector that cannot start keeps the program from nothing, but nobody would hear of it.
   return { state: "starting", wait: view.state === "starting" ? view.wait : null };
 }
+
+/** The kubelet's word that the second of two containers of one image would not start: its machine's doing. */
+const UNSTARTED = ["StartError", "ContainerCannotRun"];
+const UNCOLLECTED = "The machine could not start what collects its output.";
 
 /** The image's own doing: whoever chose it pays for what ran. */
 function untold(exitCode: number): BatchShortfall {
