@@ -125,14 +125,16 @@ export const OwnGpuView = z.strictObject({
 /** What runs on a provider now: no customer, no key, no environment. */
 export const OwnExecutionView = z.strictObject({
   id: z.string(),
+  kind: z.enum(["rental", "batch"]),
   status: z.enum(EXECUTION_STATUSES),
   gpu_count: count,
   cpu_cores: count,
   memory_gb: count,
   disk_gb: count,
-  /** of the whole job, before the fee */
+  /** of what runs here, before the fee */
   price_per_hour: Money,
   started_at: Time.nullable(),
+  /** of a rental until when it is paid, of a batch job when it is given up */
   expires_at: Time.nullable(),
 });
 export type OwnExecutionView = z.infer<typeof OwnExecutionView>;
@@ -236,6 +238,8 @@ export const OperatorProviderView = ProviderView.extend({
   incidents: count,
   /** other enrolled machines that show one of the same GPUs; an identity or a claim that cannot be true */
   shares_gpus_with: z.array(z.string()),
+  /** since when it gets no batch job because its results were wrong, and how that is known; null where it is not so */
+  quarantine: z.strictObject({ since: Time, reason: z.string() }).nullable(),
 });
 export type OperatorProviderView = z.infer<typeof OperatorProviderView>;
 

@@ -46,8 +46,14 @@ export function Sharers({ names }: { readonly names: readonly string[] }) {
 
 /** Only what deserves a look; a machine without any is shown as such. */
 export function Concerns({ provider }: { readonly provider: OperatorProviderView }) {
-  const { declared, sandboxed, shares_gpus_with: sharers, incidents } = provider;
+  const { declared, sandboxed, shares_gpus_with: sharers, incidents, quarantine } = provider;
   const found: ReactNode[] = [];
+  if (quarantine)
+    found.push(
+      <span key="quarantine" className="max-w-[22rem] text-bad text-small">
+        <b className="font-[620]">In quarantine</b>: {quarantine.reason}
+      </span>,
+    );
   if (sharers.length > 0)
     found.push(
       <span key="shares" className="text-bad text-small">

@@ -87,6 +87,7 @@ export function RunsThere({ machine }: { readonly machine: OwnProviderView }) {
             >
               <Status status={EXECUTION_SHAPES[execution.status]}>{execution.status}</Status>
               <span>
+                {execution.kind === "batch" ? "batch job, " : "rental, "}
                 {execution.gpu_count > 0 && `${execution.gpu_count} GPU${execution.gpu_count > 1 ? "s" : ""}, `}
                 {execution.cpu_cores} vCPU, {execution.memory_gb} GB
               </span>
@@ -95,7 +96,7 @@ export function RunsThere({ machine }: { readonly machine: OwnProviderView }) {
               </span>
               {execution.expires_at && (
                 <span className="w-full text-ink-3 text-small">
-                  paid until <Moment at={execution.expires_at} withDay />
+                  {execution.kind === "batch" ? "over by" : "paid until"} <Moment at={execution.expires_at} withDay />
                 </span>
               )}
             </li>

@@ -23,7 +23,7 @@ export function Capacity({ machine }: { readonly machine: OwnProviderView }) {
     <Facts>
       <Fact name="GPUs" value={total} detail={<Berths counts={counts} />} />
       <Fact name="Available" value={counts.free} detail="can be rented now" />
-      <Fact name="In use" value={counts.use} detail="held by rentals" />
+      <Fact name="In use" value={counts.use} detail="held by rentals and batch jobs" />
       <Fact name="Mining" value={counts.mining} detail="gives way on demand" />
     </Facts>
   );

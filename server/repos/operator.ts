@@ -21,11 +21,10 @@ import {
 import { alias } from "drizzle-orm/pg-core";
 import type { ProviderId } from "../../domain/ids.ts";
 import type { Admission } from "../../domain/provider/state.ts";
+import { batchJobs, holdings, providerEvidence } from "../../drizzle/schema/batch.ts";
 import { events } from "../../drizzle/schema/event.ts";
-import { executions } from "../../drizzle/schema/job.ts";
 import { appeals, gpus, providers, reputationEvents } from "../../drizzle/schema/provider.ts";
 import type { Db } from "../deps.ts";
-import { LIVE_STATUSES } from "./executions.ts";
 import { type ShownProvider, shown } from "./providers.ts";
 
 export interface ProviderFilter {
@@ -62,13 +61,36 @@ export async function countAdmissions(db: Db): Promise<Map<Admission, number>> {
   return new Map(rows.map(({ admission, count }) => [admission, count]));
 }
 
+/** Of either kind. */
 export async function countLiveExecutions(db: Db, ids: readonly ProviderId[]): Promise<Map<ProviderId, number>> {
+  const { providerId } = holdings;
   const rows = await db
-    .select({ providerId: executions.providerId, count: count() })
-    .from(executions)
-    .where(and(inArray(executions.providerId, [...ids]), inArray(executions.status, LIVE_STATUSES)))
-    .groupBy(executions.providerId);
+    .select({ providerId, count: count() })
+    .from(holdings)
+    .where(inArray(providerId, [...ids]))
+    .groupBy(providerId);
   return new Map(rows.map(({ providerId, count }) => [providerId, count]));
+}
+
+export interface Quarantine {
+  readonly since: Date;
+  readonly reason: string;
+}
+
+export async function quarantinesOf(db: Db, ids: readonly ProviderId[]): Promise<Map<ProviderId, Quarantine>> {
+  const { providerId, quarantinedAt, quarantineReason: reason } = providerEvidence;
+  const rows = await db
+    .select({ providerId, since: quarantinedAt, reason })
+    .from(providerEvidence)
+    .where(and(inArray(providerId, [...ids]), isNotNull(quarantinedAt)));
+  return new Map(rows.flatMap(({ providerId, since, reason }) => (since ? [[providerId, { since, reason }]] : [])));
+}
+
+/** Batch jobs that want machines now, the broker's own checks too. @returns how many, and since when the oldest does */
+export async function batchQueue(db: Db): Promise<{ readonly waiting: number; readonly oldest: Date | null }> {
+  const oldest = sql<Date | null>`min(${batchJobs.waitingSince})`.mapWith(batchJobs.waitingSince);
+  const [row] = await db.select({ waiting: count(), oldest }).from(batchJobs).where(gt(batchJobs.copiesWanted, 0));
+  return { waiting: row?.waiting ?? 0, oldest: row?.oldest ?? null };
 }
 
 /** Events with these codes since a moment, by subject. */

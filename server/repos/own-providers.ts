@@ -1,6 +1,7 @@
 // Machines as their owners see them: many at once, each kind of row in one query.
 import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, sql } from "drizzle-orm";
 import type { ProviderId } from "../../domain/ids.ts";
+import { batchExecutions, batchJobs } from "../../drizzle/schema/batch.ts";
 import { events } from "../../drizzle/schema/event.ts";
 import { executions, jobs } from "../../drizzle/schema/job.ts";
 import {
@@ -14,6 +15,7 @@ import {
   reputationEvents,
 } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
+import { batchLives } from "./batch-live.ts";
 import { LIVE_STATUSES } from "./executions.ts";
 
 function withPresence(db: Db | Tx) {
@@ -72,10 +74,16 @@ export function gpuOffersOf(db: Db | Tx, ids: readonly ProviderId[]) {
     .orderBy(asc(offers.gpuModel));
 }
 
-/** What lives there now: nothing of whose it is. */
-export function executionsOn(db: Db | Tx, ids: readonly ProviderId[]) {
+/** What lives there now, of either kind: nothing of whose it is. */
+export async function executionsOn(db: Db | Tx, ids: readonly ProviderId[]) {
+  const [rentals, batch] = await Promise.all([rentalsOn(db, ids), batchOn(db, ids)]);
+  return [...rentals, ...batch].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function rentalsOn(db: Db | Tx, ids: readonly ProviderId[]) {
   return db
     .select({
+      kind: sql<"rental" | "batch">`'rental'`,
       id: executions.id,
       providerId: executions.providerId,
       status: executions.status,
@@ -89,8 +97,27 @@ export function executionsOn(db: Db | Tx, ids: readonly ProviderId[]) {
     })
     .from(executions)
     .innerJoin(jobs, eq(jobs.id, executions.jobId))
-    .where(and(inArray(executions.providerId, [...ids]), inArray(executions.status, LIVE_STATUSES)))
-    .orderBy(asc(executions.id));
+    .where(and(inArray(executions.providerId, [...ids]), inArray(executions.status, LIVE_STATUSES)));
+}
+
+function batchOn(db: Db | Tx, ids: readonly ProviderId[]) {
+  return db
+    .select({
+      kind: sql<"rental" | "batch">`'batch'`,
+      id: batchExecutions.id,
+      providerId: batchExecutions.providerId,
+      status: batchExecutions.status,
+      gpuCount: batchJobs.gpuCount,
+      cpuCores: batchExecutions.cpuCores,
+      memoryGb: batchExecutions.memoryGb,
+      diskGb: batchExecutions.diskGb,
+      rate: batchExecutions.rate,
+      startedAt: batchExecutions.startedAt,
+      expiresAt: batchExecutions.deadlineAt,
+    })
+    .from(batchExecutions)
+    .innerJoin(batchJobs, eq(batchJobs.id, batchExecutions.jobId))
+    .where(and(inArray(batchExecutions.providerId, [...ids]), batchLives));
 }
 
 /** Windows that end after a moment, over and cancelled ones too, in order. */

@@ -8,10 +8,11 @@ import { Empty } from "../../../components/ui/empty.tsx";
 import { Input } from "../../../components/ui/field.tsx";
 import { Live } from "../../../components/ui/live.tsx";
 import { Pager } from "../../../components/ui/pager.tsx";
+import { Moment } from "../../../components/ui/time.tsx";
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { Admission } from "../../../domain/provider/state.ts";
 import { operatorOperations } from "../../../protocol/operations/operator.ts";
-import { listProvidersForOperator } from "../../../server/usecases/operator/list-providers.ts";
+import { listProvidersForOperator, readBatchQueue } from "../../../server/usecases/operator/list-providers.ts";
 import { deps } from "../../context.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import { decisionsOf, forOperator } from "../operator.tsx";
@@ -52,6 +53,7 @@ async function view(operator: Principal, params: Awaited<SearchParams>) {
   const given = { search: first(params.search), cursor: first(params.cursor) };
   const parsed = operatorOperations.listProvidersForOperator.query.safeParse(given);
   const query = parsed.success ? parsed.data : {};
+  const queue = await readBatchQueue(deps(), operator);
   const waiting = await listProvidersForOperator(deps(), operator, { ...query, admission: "pending" });
   const tab = asked ?? (waiting.count > 0 ? "pending" : "all");
   const admission = tab === "all" ? undefined : tab;
@@ -62,6 +64,17 @@ async function view(operator: Principal, params: Awaited<SearchParams>) {
   return (
     <OperatorFrame here={PATH} title={admissions.pending ? `${admissions.pending} waiting for you` : "Providers"}>
       <Live everyMs={EVERY_MS} />
+      <p className="text-cell text-ink-2">
+        {queue.waiting === 0 ? (
+          "No batch job waits for a machine."
+        ) : (
+          <>
+            <span className="num">{queue.waiting}</span> batch {queue.waiting === 1 ? "job waits" : "jobs wait"} for
+            machines{queue.oldest && ", the oldest since "}
+            {queue.oldest && <Moment at={queue.oldest} withDay />}.
+          </>
+        )}
+      </p>
       <section className="sheet" aria-label="Providers">
         <div className="flex flex-wrap items-center justify-between gap-3 border-line border-b p-3">
           <nav aria-label="Admission" className="flex flex-wrap gap-2">

@@ -8,10 +8,12 @@ import type { OperatorProviderView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { openCursor, sealCursor } from "../../repos/cursor.ts";
 import {
+  batchQueue,
   countAdmissions,
   countEventsOf,
   countLiveExecutions,
   providersForOperator,
+  quarantinesOf,
   sharersOf,
 } from "../../repos/operator.ts";
 import { findShownProvider, type ShownProvider } from "../../repos/providers.ts";
@@ -21,7 +23,7 @@ const DEFAULT_LIMIT = 20;
 
 type OperatorDeps = Pick<Deps, "db" | "clock" | "settings">;
 
-/** Five queries, however many are shown. @throws AppError `forbidden`, `missing-scope`, `bad-request` */
+/** Six queries, however many are shown. @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listProvidersForOperator(
   deps: OperatorDeps,
   operator: Principal,
@@ -69,6 +71,19 @@ export async function getProviderForOperator(
   return view;
 }
 
+/**
+ * How many batch jobs wait for machines, and since when (RFC 3339) the oldest; for the page above the list.
+ * @throws AppError `forbidden`, `missing-scope`
+ */
+export async function readBatchQueue(
+  { db, settings }: Pick<Deps, "db" | "settings">,
+  operator: Principal,
+): Promise<{ readonly waiting: number; readonly oldest: string | null }> {
+  requireOperator(operator, settings.operators);
+  const { waiting, oldest } = await batchQueue(db);
+  return { waiting, oldest: oldest?.toISOString() ?? null };
+}
+
 async function withBeside(
   { db, clock }: OperatorDeps,
   rows: readonly ShownProvider[],
@@ -76,12 +91,14 @@ async function withBeside(
   if (rows.length === 0) return [];
   const ids = rows.map(({ provider }) => provider.id);
   const since = new Date(clock.now().getTime() - INCIDENT_WINDOW_MS);
-  const [live, incidents, sharers] = await Promise.all([
+  const [live, incidents, sharers, quarantines] = await Promise.all([
     countLiveExecutions(db, ids),
     countEventsOf(db, ids, INCIDENT_CODES, since),
     sharersOf(db, ids),
+    quarantinesOf(db, ids),
   ]);
   return rows.map((row) => {
+    const quarantine = quarantines.get(row.provider.id);
     const { id, admission, admissionReason, drain, presence, host, hostname } = row.provider;
     return {
       ...toProviderView(row),
@@ -89,6 +106,7 @@ async function withBeside(
       live_executions: live.get(id) ?? 0,
       incidents: incidents.get(id) ?? 0,
       shares_gpus_with: sharers.get(id) ?? [],
+      quarantine: quarantine ? { since: quarantine.since.toISOString(), reason: quarantine.reason } : null,
     };
   });
 }

@@ -5,6 +5,7 @@ import type { ProviderId } from "../../../domain/ids.ts";
 import { drainAfter, drainByWindows } from "../../../domain/provider/drain.ts";
 import { insideOne } from "../../../domain/provider/maintenance.ts";
 import type { Deps, Tx } from "../../deps.ts";
+import { batchLiveOn } from "../../repos/batch-live.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { liveOn } from "../../repos/executions.ts";
 import { standingWindows } from "../../repos/maintenance.ts";
@@ -48,7 +49,7 @@ export async function drainFromAgent(
     const turned = await turn(tx, provider, draining, null, now);
     return {
       ringNode: turned ? await nodeRing(deps, tx, id, now) : null,
-      live: (await liveOn(tx, id)).length,
+      live: (await liveOn(tx, id)).length + (await batchLiveOn(tx, id)).length,
     };
   });
   await ringNode?.();

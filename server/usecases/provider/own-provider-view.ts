@@ -119,6 +119,7 @@ function toView(
     earned_promotion: formatMicros(earned.promotion),
     executions: executions.map((execution) => ({
       id: execution.id,
+      kind: execution.kind,
       status: execution.status,
       gpu_count: execution.gpuCount,
       cpu_cores: execution.cpuCores,

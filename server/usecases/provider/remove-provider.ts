@@ -4,9 +4,10 @@ import { AppError } from "../../../domain/errors.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { admissionAfter } from "../../../domain/provider/admission.ts";
 import type { Deps, Tx } from "../../deps.ts";
+import { batchLiveOn } from "../../repos/batch-live.ts";
 import { closeDowntime } from "../../repos/downtimes.ts";
 import { recordEvent } from "../../repos/events.ts";
-import { type LiveExecution, liveOn } from "../../repos/executions.ts";
+import { liveOn } from "../../repos/executions.ts";
 import { lockGpus, markGpusAbsent } from "../../repos/gpus.ts";
 import { closeWindow, standingWindows } from "../../repos/maintenance.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
@@ -23,7 +24,10 @@ export async function removeProvider(
   const ringNode = await deps.db.transaction(async (tx) => {
     const provider = await lockOwned(tx, principal, deps.settings.operators, id);
     const admission = admissionAfter(provider.admission, "remove");
-    const live = await liveOn(tx, id);
+    const live = [
+      ...(await liveOn(tx, id)).map(({ expiresAt }) => expiresAt),
+      ...(await batchLiveOn(tx, id)).map(({ deadlineAt }) => deadlineAt),
+    ];
     if (live.length > 0) throw new AppError("conflict", stillLive(provider, live));
     await updateProvider(tx, id, { admission });
     await takeAway(tx, id, now);
@@ -51,14 +55,15 @@ async function takeAway(tx: Tx, id: ProviderId, now: Date): Promise<void> {
   for (const window of await standingWindows(tx, id)) await closeWindow(tx, window.id, now, true);
 }
 
-function stillLive({ drain }: ProviderRow, live: readonly LiveExecution[]): string {
-  const ends = live.map(({ expiresAt }) => expiresAt?.getTime() ?? null);
+/** @param live when each of what lives is paid until, or given up; null: not known yet */
+function stillLive({ drain }: ProviderRow, live: readonly (Date | null)[]): string {
+  const ends = live.map((at) => at?.getTime() ?? null);
   const last = ends.reduce<number | null>(
     (max, end) => (end !== null && (max === null || end > max) ? end : max),
     null,
   );
   const unknown = ends.includes(null) ? ", some of which have not begun to run yet" : "";
-  const until = last === null ? "" : ` The last one that runs is paid until ${new Date(last).toISOString()}.`;
+  const until = last === null ? "" : ` The last one that runs ends by ${new Date(last).toISOString()}.`;
   const what = live.length === 1 ? "1 execution lives" : `${live.length} executions live`;
   const remedy =
     drain === "draining"

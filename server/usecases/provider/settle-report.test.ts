@@ -120,7 +120,7 @@ describe("inventory", () => {
     expect(answer.notices).toEqual([expect.stringContaining("GPU 1 (RTX 4090)")]);
     expect(await world.codes(id)).toEqual(["gpu-vanished"]);
     expect((await world.told(jobId)).map(({ code, message }) => [code, message.slice(0, 60)])).toEqual([
-      ["gpu-vanished", "GPU 1 of this rental is gone from the provider's report. The"],
+      ["gpu-vanished", "GPU 1 of this job is gone from the provider's report. It goe"],
     ]);
     const [still] = await world.db.select().from(executions).where(eq(executions.id, rented));
     expect(still).toMatchObject({ status: "running", desired: "run", version: held?.version });

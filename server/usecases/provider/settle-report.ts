@@ -98,14 +98,14 @@ async function tellVanished(tx: Tx, gpu: GpuRow, job: JobId, at: Date): Promise<
   await recordEvent(tx, {
     subject: providerId,
     code: "gpu-vanished",
-    message: `GPU ${index} (${model}) is gone from the report while a rental holds it. Look at the driver and the power.`,
+    message: `GPU ${index} (${model}) is gone from the report while a job holds it. Look at the driver and the power.`,
     data: { index, model, job_id: job, execution_id: executionId },
     at,
   });
   await recordEvent(tx, {
     subject: job,
     code: "gpu-vanished",
-    message: `GPU ${index} of this rental is gone from the provider's report. The rental goes on; stop it if you cannot work.`,
+    message: `GPU ${index} of this job is gone from the provider's report. It goes on there until it ends or is stopped.`,
     data: { index, model, provider_id: providerId },
     at,
   });
@@ -115,7 +115,7 @@ async function tellJobOfReturn(tx: Tx, { index, model, providerId }: GpuRow, job
   await recordEvent(tx, {
     subject: job,
     code: "gpu-back",
-    message: `GPU ${index} of this rental is back in the provider's report. What ran on it may have to be started again.`,
+    message: `GPU ${index} of this job is back in the provider's report. What ran on it may have to be started again.`,
     data: { index, model, provider_id: providerId },
     at,
   });
