@@ -176,6 +176,36 @@ const FAILURES: Record<string, [Partial<Probe>, string]> = {
   ],
 };
 
+const ENGINE = { name: "Docker 27.1", socket: "/var/run/docker.sock" };
+const CARD = { index: 0, model: "RTX", uuid: "GPU-aaaaaaaa-1111", vram_mb: 24_564, declared: false };
+
+test("an engine of containers is found, or its absence and GPUs that it does not know are told with their fix", async () => {
+  const checked = async (change: Partial<Probe>) => {
+    const root = newRoot();
+    const paths = { dataDir: SYSTEM_DATA, config: "/etc/berth/agent.yaml" };
+    const flags = { ...FLAGS, runtime: "docker" as const, declared_gpus: [] };
+    return (await install(newSystem(change).system, { root, paths, flags, dryRun: true })).said;
+  };
+  const engine = (kind: "docker" | "podman", gpus: boolean) => async () => ({ ...ENGINE, kind, gpus });
+  const gpus = async () => [CARD];
+  expect(await checked({ engine: engine("docker", false) })).toContain(
+    "ok    runtime docker: Docker 27.1 answers on /var/run/docker.sock",
+  );
+  expect(await checked({ engine: async () => ({ why: "no container engine", fix: "apt install podman" }) })).toContain(
+    "FAIL  runtime docker: no container engine\n        fix: apt install podman",
+  );
+  expect(await checked({ gpus, engine: engine("docker", true) })).toContain("ok    GPUs in containers");
+  const lacking = {
+    docker: "nvidia-ctk runtime configure --runtime=docker",
+    podman: "nvidia-ctk cdi generate",
+  } as const;
+  for (const kind of ["docker", "podman"] as const) {
+    const said = await checked({ gpus, engine: engine(kind, false) });
+    expect(said).toContain("FAIL  GPUs in containers");
+    expect(said).toContain(lacking[kind]);
+  }
+});
+
 for (const [what, [change, said]] of Object.entries(FAILURES)) {
   test(`${what} is found before anything is written, with its fix`, async () => {
     const { system, ran } = newSystem(change);

@@ -5,21 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isId } from "../../../domain/ids.ts";
 import type { ExecutionReport } from "../../../protocol/agent.ts";
 import type { Runtime } from "../runtime.ts";
-import {
-  busybox,
-  openStand,
-  rentalSpec,
-  reportOf,
-  type Stand,
-  stateOf,
-  whyNoPodman,
-  whyNoSshd,
-  withSshd,
-} from "./testing.ts";
+import { busybox, openStand, rentalSpec, reportOf, type Stand, sshdImage, stateOf, whyNoPodman } from "./testing.ts";
 
 const SSHD = "localhost/berth-sshd:1";
 const BARE = "localhost/berth-bare:1";
-const whyNot = whyNoPodman ?? whyNoSshd;
+const sshd = whyNoPodman === undefined ? sshdImage() : { why: whyNoPodman };
+const whyNot = "why" in sshd ? sshd.why : undefined;
 
 describe.skipIf(whyNot)(`rentals in containers (skipped where: ${whyNot ?? "podman or sshd is missing"})`, () => {
   let stand: Stand;
@@ -28,7 +19,7 @@ describe.skipIf(whyNot)(`rentals in containers (skipped where: ${whyNot ?? "podm
 
   beforeAll(async () => {
     stand = await openStand();
-    stand.image(SSHD, [], withSshd);
+    if ("dress" in sshd) stand.image(SSHD, [], sshd.dress);
     stand.image(BARE, [], busybox);
     for (const name of ["host", "own", "other"])
       execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(stand.folder, name)]);
@@ -67,6 +58,21 @@ describe.skipIf(whyNot)(`rentals in containers (skipped where: ${whyNot ?? "podm
     const log = await runtime.log(spec.id, 0);
     expect(log?.text).toContain("SSH answers on port");
     expect(log?.text).toContain("Server listening");
+  });
+
+  test("a template's command runs beside SSH with its arguments as they are, and its words are in the log", {
+    timeout: 120_000,
+  }, async () => {
+    const command = ["/bin/sh", "-c", 'printf "%s|" "$@" >/root/said; echo begun', "sh", "two words", "$HOME", "a\nb"];
+    const spec = rentalSpec(SSHD, keys, { command });
+    await runtime.apply(spec, 0);
+    const report = await stateOf(runtime, spec.id, "ready");
+    await expect
+      .poll(() => ssh(report, "cat said 2>/dev/null || true"), { timeout: 10_000 })
+      .toBe("two words|$HOME|a\nb|");
+    await expect
+      .poll(async () => (await runtime.log(spec.id, 0))?.text, { timeout: 10_000 })
+      .toMatch(/begun[\s\S]*ended with exit code 0/);
   });
 
   test("a new agent knows at once that it is ready, and a removal ends it", { timeout: 120_000 }, async () => {

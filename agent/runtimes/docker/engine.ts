@@ -96,7 +96,8 @@ const Refusal = z.object({ json: z.object({ message: z.string() }) });
 export function said(error: unknown): string {
   const parsed = Refusal.safeParse(error);
   if (parsed.success) return parsed.data.json.message.trim();
-  return (error instanceof Error ? error.message : String(error)).trim();
+  // Of a stream's refusal dockerode parses nothing: its own words stand before the engine's.
+  return (error instanceof Error ? error.message : String(error)).replace(/^\(HTTP code \d+\) [^-]* - /, "").trim();
 }
 
 export interface AuthConfig {

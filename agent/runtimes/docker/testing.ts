@@ -2,7 +2,17 @@
 // machine's files. No registry is asked.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { BatchSpec, ExecutionSpec } from "../../../domain/execution/spec.ts";
@@ -109,26 +119,61 @@ export function busybox(root: string): void {
   writeFileSync(join(root, "etc/group"), "root:x:0:\n");
 }
 
-/** A Debian that has openssh-server: this machine, or the one unpacked in that folder. */
-const SSHD_ROOT = process.env.BERTH_TEST_SSHD_ROOT ?? "/";
+/** Unpacked here, and never installed: a developer's machine is to get no daemon by its tests. */
+const UNPACKED = new URL("../../../node_modules/.cache/berth/openssh-server", import.meta.url).pathname;
+const SSHD = "usr/sbin/sshd";
 
-/** Why nothing can be logged in to; undefined where something can. */
-export const whyNoSshd: string | undefined = existsSync(join(SSHD_ROOT, "usr/sbin/sshd"))
-  ? undefined
-  : "openssh-server is not installed: apt install openssh-server, or BERTH_TEST_SSHD_ROOT=/a/debian/with/it";
-
-/** Busybox, and that Debian's sshd with the libraries it loads. */
-export function withSshd(root: string): void {
-  busybox(root);
-  mkdirSync(join(root, "lib64"));
-  copyInto(root, "/usr/sbin/sshd");
-  const libraries = execFileSync("chroot", [SSHD_ROOT, "ldd", "/usr/sbin/sshd"], { encoding: "utf8" });
-  for (const [path] of libraries.matchAll(/\/\S+\.so\S*/g)) copyInto(root, path);
+/** Libraries of an unpacked package come before this machine's. */
+function librariesOf(root: string): string {
+  const folders = ["lib", "usr/lib"].map((folder) => join(root, folder, `${MULTIARCH[process.arch] ?? ""}-linux-gnu`));
+  const env = root === "/" ? process.env : { ...process.env, LD_LIBRARY_PATH: folders.join(":") };
+  return execFileSync("ldd", [join(root, SSHD)], { encoding: "utf8", env });
 }
 
-function copyInto(root: string, path: string): void {
-  mkdirSync(join(root, dirname(path)), { recursive: true });
-  copyFileSync(join(SSHD_ROOT, path), join(root, path));
+const MULTIARCH: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
+
+/** @returns where a Debian's sshd is: on this machine, or unpacked from its package, which is downloaded once */
+function findSshd(): { readonly root: string } | { readonly why: string } {
+  if (existsSync(join("/", SSHD))) return { root: "/" };
+  const fresh = `${UNPACKED}.${process.pid}`;
+  try {
+    if (!existsSync(UNPACKED)) {
+      mkdirSync(fresh, { recursive: true });
+      execFileSync("apt-get", ["download", "-q", "openssh-server", "libwrap0"], { cwd: fresh, stdio: "pipe" });
+      for (const name of readdirSync(fresh)) execFileSync("dpkg", ["-x", join(fresh, name), fresh]);
+      renameSync(fresh, UNPACKED);
+    }
+    const missing = librariesOf(UNPACKED).match(/\S+(?= => not found)/g);
+    return missing ? { why: `openssh-server lacks ${missing.join(", ")} here` } : { root: UNPACKED };
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return { why: `openssh-server is not here and cannot be downloaded (${why}): apt install openssh-server` };
+  }
+}
+
+/**
+ * What makes the files of an image that can be logged in to: busybox, sshd and the libraries that it loads. Or why there
+ * is none, which is said aloud.
+ */
+export function sshdImage(): { readonly dress: (root: string) => void } | { readonly why: string } {
+  const found = findSshd();
+  if ("why" in found) {
+    process.stderr.write(`Rentals in containers are not tested: ${found.why}\n`);
+    return found;
+  }
+  return {
+    dress(root) {
+      busybox(root);
+      for (const folder of ["lib64", "usr/sbin"]) mkdirSync(join(root, folder), { recursive: true });
+      copyFileSync(join(found.root, SSHD), join(root, SSHD));
+      for (const [path] of librariesOf(found.root).matchAll(/\/\S+\.so\S*/g)) {
+        const inside = path.startsWith(UNPACKED) ? path.slice(UNPACKED.length) : path;
+        mkdirSync(join(root, dirname(inside)), { recursive: true });
+        copyFileSync(path, join(root, inside));
+      }
+    },
+  };
 }
 
 export function batchSpec(image: string, command: readonly string[], change: Partial<BatchSpec> = {}): BatchSpec {
