@@ -403,14 +403,6 @@ export type LogsView = z.infer<typeof LogsView>;
 export const PortLinkView = z.strictObject({ url: z.string(), expires_at: Time });
 export type PortLinkView = z.infer<typeof PortLinkView>;
 
-export const RegistryLoginView = z.strictObject({
-  id: z.string(),
-  registry: z.string(),
-  username: z.string(),
-  created_at: Time,
-});
-export type RegistryLoginView = z.infer<typeof RegistryLoginView>;
-
 export const EventView = z.strictObject({
   id: z.string(),
   at: Time,
@@ -443,50 +435,6 @@ export const EstimateView = z.strictObject({
   advice: z.string().nullable(),
 });
 export type EstimateView = z.infer<typeof EstimateView>;
-
-export const BillingView = z.strictObject({
-  account: AddressView,
-  available: Money,
-  available_promotion: Money,
-  held: Money,
-  spent: Money,
-  earned: Money,
-});
-export type BillingView = z.infer<typeof BillingView>;
-
-export const EntryView = z.strictObject({
-  id: z.string(),
-  posting_id: z.string(),
-  at: Time,
-  kind: z.enum(["promotion", "hold", "charge", "release"]),
-  book: z.enum(["available", "held", "earned"]),
-  funds: z.enum(["cash", "promotion"]),
-  amount: Money,
-  job_id: z.string().nullable(),
-  description: z.string(),
-});
-export type EntryView = z.infer<typeof EntryView>;
-export const EntriesView = z.strictObject({ entries: z.array(EntryView), count, next_cursor: cursor });
-
-export const SshKeyView = z.strictObject({
-  id: z.string(),
-  name: z.string(),
-  type: z.string(),
-  public_key: z.string(),
-  fingerprint: z.string(),
-  created_at: Time,
-});
-export type SshKeyView = z.infer<typeof SshKeyView>;
-
-export const ApiKeyView = z.strictObject({
-  id: z.string(),
-  name: z.string(),
-  scopes: z.array(z.enum(["read", "jobs", "providers"])),
-  prefix: z.string(),
-  created_at: Time,
-  last_used_at: Time.nullable(),
-});
-export type ApiKeyView = z.infer<typeof ApiKeyView>;
 
 export const Problem = z.strictObject({
   type: z.string(),

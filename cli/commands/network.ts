@@ -1,8 +1,8 @@
 // nodes, stats, billing: the machines behind it all, the totals, and the money.
 
 import type { z } from "zod";
+import type { EntryView } from "../../protocol/account-views.ts";
 import type { NetworkNodeView } from "../../protocol/node-views.ts";
-import type { EntryView } from "../../protocol/views.ts";
 import { present } from "../output/present.ts";
 import { type Column, renderFacts, renderTable } from "../output/table.ts";
 import { age, clean, moment, money, painted } from "../output/words.ts";

@@ -1,6 +1,6 @@
 // What an account has, and by which formula it is charged.
 import type { ReactNode } from "react";
-import type { BillingView } from "../../protocol/views.ts";
+import type { BillingView } from "../../protocol/account-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Money } from "../ui/money.tsx";
 

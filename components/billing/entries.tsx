@@ -1,6 +1,6 @@
 // The account's entries in the ledger, newest first.
 import Link from "next/link";
-import type { EntryView } from "../../protocol/views.ts";
+import type { EntryView } from "../../protocol/account-views.ts";
 import { Money } from "../ui/money.tsx";
 import { Moment } from "../ui/time.tsx";
 

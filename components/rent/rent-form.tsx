@@ -2,7 +2,8 @@
 // The rent form: every refusal beside its field, the price beside the form, the login only when it is sent.
 import Link from "next/link";
 import { useEffect, useRef, useState, useTransition } from "react";
-import type { EstimateView, SshKeyView, TemplateView } from "../../protocol/views.ts";
+import type { SshKeyView } from "../../protocol/account-views.ts";
+import type { EstimateView, TemplateView } from "../../protocol/views.ts";
 import { Field, Input, Select, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, type Refusal, UNTOUCHED } from "../ui/form-state.ts";
 import { gpuName } from "../ui/gpu-name.ts";

@@ -1,5 +1,5 @@
 // Which SSH key may log in: those of the account, or one pasted here.
-import type { SshKeyView } from "../../protocol/views.ts";
+import type { SshKeyView } from "../../protocol/account-views.ts";
 import { Field, TextArea, tied } from "../ui/field.tsx";
 
 interface SshChoiceProps {

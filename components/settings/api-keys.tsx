@@ -1,7 +1,7 @@
 "use client";
 // The API keys of an account: made here, shown once, revoked here.
 import { useActionState, useEffect, useRef } from "react";
-import type { ApiKeyView } from "../../protocol/views.ts";
+import type { ApiKeyView } from "../../protocol/account-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { CopyLine } from "../ui/copy-line.tsx";
 import { Field, Input, tied } from "../ui/field.tsx";

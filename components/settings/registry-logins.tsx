@@ -1,7 +1,7 @@
 "use client";
 // Logins to registries of private images: their passwords go in and never come out.
 import { useEffect, useRef } from "react";
-import type { RegistryLoginView } from "../../protocol/views.ts";
+import type { RegistryLoginView } from "../../protocol/account-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Field, Input, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, UNTOUCHED } from "../ui/form-state.ts";

@@ -1,7 +1,7 @@
 "use client";
 // The SSH keys of an account: those that may log in to its rentals.
 import { useEffect, useRef } from "react";
-import type { SshKeyView } from "../../protocol/views.ts";
+import type { SshKeyView } from "../../protocol/account-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Field, Input, TextArea, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, UNTOUCHED } from "../ui/form-state.ts";

@@ -1,8 +1,8 @@
 // Logging in with a wallet, and the keys of an account.
 import { z } from "zod";
+import { ApiKeyView, RegistryLoginView, SshKeyView } from "../account-views.ts";
 import { Address, AddressView, idField, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { ApiKeyView, RegistryLoginView, SshKeyView } from "../views.ts";
 
 const typedField = z.array(z.strictObject({ name: z.string(), type: z.string() }));
 

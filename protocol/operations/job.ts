@@ -3,6 +3,7 @@ import { z } from "zod";
 import { BATCH_STATUSES } from "../../domain/job/batch.ts";
 import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { DEFAULT_CORES_PER_GPU, DEFAULT_MEMORY_GB_PER_GPU, MAX_RENTAL_HOURS } from "../../domain/job/wish.ts";
+import { BillingView, EntriesView } from "../account-views.ts";
 import {
   BatchBody,
   BatchEstimateView,
@@ -13,16 +14,7 @@ import {
 } from "../batch.ts";
 import { Env, Image, idField, Micros, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import {
-  BillingView,
-  EntriesView,
-  EstimateView,
-  EventView,
-  JobView,
-  LogsView,
-  PortLinkView,
-  TemplateView,
-} from "../views.ts";
+import { EstimateView, EventView, JobView, LogsView, PortLinkView, TemplateView } from "../views.ts";
 
 /**
  * A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU, storage to more where the

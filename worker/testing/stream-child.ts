@@ -4,7 +4,13 @@ import postgres from "postgres";
 import { systemIds } from "../../server/adapters/system/ids.ts";
 import { secretBox } from "../../server/adapters/system/secret-box.ts";
 import type { Deps } from "../../server/deps.ts";
-import { ALL_ANSWER, NO_CHECKS, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "../../server/testing/settings.ts";
+import {
+  ALL_ANSWER,
+  NO_CHECKS,
+  NOTHING_INSIDE,
+  TEST_SECRET_KEY,
+  TEST_SETTINGS,
+} from "../../server/testing/settings.ts";
 import { startStreams } from "../streams.ts";
 import { someCluster } from "./machines.ts";
 import { QUICK } from "./timing.ts";

@@ -1,7 +1,7 @@
 // A customer's SSH public key, read and refused when malformed.
 import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
-import type { SshKeyView } from "../../../protocol/views.ts";
+import type { SshKeyView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
 import { lockAccount } from "../../repos/accounts.ts";
 import { once } from "../../repos/idempotency.ts";

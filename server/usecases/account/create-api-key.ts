@@ -1,7 +1,7 @@
 // An API key with some of its account's scopes; the key itself is shown once.
 import type { Principal } from "../../../domain/account/principal.ts";
+import type { ApiKeyView } from "../../../protocol/account-views.ts";
 import type { API_KEY_SCOPES } from "../../../protocol/operations/account.ts";
-import type { ApiKeyView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { lockAccount } from "../../repos/accounts.ts";
 import { countApiKeys, insertApiKey } from "../../repos/api-keys.ts";

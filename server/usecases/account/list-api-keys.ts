@@ -1,6 +1,6 @@
 // The API keys of an account, newest first, without their secrets.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { ApiKeyView } from "../../../protocol/views.ts";
+import type { ApiKeyView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
 import { type ApiKeyRow, apiKeysOf } from "../../repos/api-keys.ts";
 

@@ -1,6 +1,6 @@
 // The SSH keys of an account, newest first.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { SshKeyView } from "../../../protocol/views.ts";
+import type { SshKeyView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
 import { type SshKeyRow, sshKeysOf } from "../../repos/ssh-keys.ts";
 

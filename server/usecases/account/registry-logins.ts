@@ -4,7 +4,7 @@ import { AppError } from "../../../domain/errors.ts";
 import type { RegistryLogin } from "../../../domain/execution/spec.ts";
 import type { RegistryLoginId } from "../../../domain/ids.ts";
 import { registryOf } from "../../../domain/job/image.ts";
-import type { RegistryLoginView } from "../../../protocol/views.ts";
+import type { RegistryLoginView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
 import { lockAccount } from "../../repos/accounts.ts";
 import { once } from "../../repos/idempotency.ts";

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
-import type { BillingView, EntriesView, EntryView } from "../../../protocol/views.ts";
+import type { BillingView, EntriesView, EntryView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
 import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
 import { balanceOf, entriesOf } from "../../repos/ledger.ts";
