@@ -55,7 +55,7 @@ export async function waitForJob(session: Session, id: string, patience: Patienc
       });
       awayMs = job === null ? awayMs + lookMs : 0;
       if (job !== null) {
-        const now = `${job.status} ${job.kind === "batch" ? job.waiting : job.unreachable}`;
+        const now = `${job.status} ${job.kind === "batch" ? job.waiting !== null : job.unreachable}`;
         if (now !== shown) patience.onChange(job);
         shown = now;
         if (isThere(job, patience.goal)) return job;
