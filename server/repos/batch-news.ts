@@ -6,6 +6,9 @@ import type { Db, Tx } from "../deps.ts";
 /** How long a machine has after an execution was given to it before leaving it out means anything. */
 const TAKES_MS = 30_000;
 
+/** A machine that was told to end a run by then has that long to deliver what came of it. */
+const DELIVERS_MS = 60_000;
+
 /** An execution that a machine says its program runs of. */
 export interface Started {
   readonly id: ExecutionId;
@@ -24,15 +27,20 @@ export function beginnings(now: Date) {
       from n cross join lateral jsonb_array_elements(n.started) as each(item)
       join batch_executions e on e.id = item->>'id' and e.provider_id = n."providerId" and e.status = 'scheduled'),
     locked as materialized (
-      select id from batch_jobs where id in (select job_id from told) order by id for no key update),
+      select id, status, timeout_seconds from batch_jobs
+      where id in (select job_id from told) order by id for no key update),
     running as (
-      update batch_executions e set status = 'running', started_at = told.at
+      update batch_executions e set status = 'running', started_at = told.at,
+        deadline_at = least(e.deadline_at,
+          told.at + interval '1 second' * locked.timeout_seconds + interval '1 millisecond' * ${DELIVERS_MS}::int)
       from told join locked on locked.id = told.job_id
-      where e.id = told.id and e.status = 'scheduled' returning e.job_id, e.started_at),
-    begun as (
-      update batch_jobs j set status = 'running', started_at = coalesce(j.started_at, r.at)
-      from (select job_id, min(started_at) as at from running group by job_id) r
-      where j.id = r.job_id and j.status = 'scheduled' returning j.id),
+      where e.id = told.id and e.status = 'scheduled' returning e.job_id, e.started_at, e.deadline_at),
+    looked as (
+      update batch_jobs j set started_at = coalesce(j.started_at, r.at), next_look_at = least(j.next_look_at, r.deadline),
+        status = case when j.status = 'scheduled' then 'running' else j.status end
+      from (select job_id, min(started_at) as at, min(deadline_at) as deadline from running group by job_id) r
+      where j.id = r.job_id and j.decided_at is null returning j.id),
+    begun as (select id from looked join locked using (id) where locked.status = 'scheduled'),
     heard as (
       insert into events (subject, code, message, data, at)
       select id, 'started', 'A machine runs it.', '{}', ${now.toISOString()}::timestamptz from begun)`;

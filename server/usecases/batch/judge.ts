@@ -87,7 +87,7 @@ export interface Bench {
 /** Decides an open case, or says what it waits for; a decided one only hears what came late. */
 export function judge(one: Case, bench: Bench): void {
   if (one.job.decidedAt) {
-    hearLate(one, bench);
+    hearLate(one, bench, false);
     return;
   }
   const { job, members } = one;
@@ -225,8 +225,8 @@ export function close(one: Case, bench: Bench, decision: Closing, reason: Reason
     ["disagreed", new Set(accepted.votes.disagreed)],
   ] as const;
   for (const member of members)
-    for (const [vote, ids] of sides) if (ids.has(member.id)) castVote(one, bench, member, vote);
-  hearLate(one, bench);
+    for (const [vote, ids] of sides) if (ids.has(member.id)) castVote(one, bench, member, vote, true);
+  hearLate(one, bench, true);
 }
 
 const CODE_OF = {
@@ -248,17 +248,25 @@ function verdictOf(decision: Closing, reason: ReasonCode | null): Verdict {
   return { kind, reason, digest, credibility, votes: groups, sentence, ...standing };
 }
 
-function castVote(one: Case, { evidenceOf }: Bench, member: Mutable<Member>, vote: "agreed" | "disagreed"): void {
+/** @param blind whether it was delivered before the verdict: agreeing with what is shown to everybody proves nothing */
+function castVote(
+  one: Case,
+  { evidenceOf }: Bench,
+  member: Mutable<Member>,
+  vote: "agreed" | "disagreed",
+  blind: boolean,
+): void {
   const { job } = one;
+  const proves = blind || vote === "disagreed";
   member.vote = vote;
   member.weight = weightOf(evidenceOf(member));
   one.touched.add(member.id);
   const pool = { groups: job.poolGroups ?? 0, unfiltered: job.poolGroupsUnfiltered ?? 0 };
-  one.votes.push({ member, vote, counts: job.verdict?.kind === "accepted" && countsAsEvidence(pool) });
+  one.votes.push({ member, vote, counts: proves && job.verdict?.kind === "accepted" && countsAsEvidence(pool) });
 }
 
 /** What came after its execution had ended: it has a vote, but changes nothing of what was decided. */
-function hearLate(one: Case, bench: Bench): void {
+function hearLate(one: Case, bench: Bench, blind: boolean): void {
   const { job, members } = one;
   const { verdict, resultExecutionId } = job;
   if (!verdict?.digest || !resultExecutionId || verdict.recalledAt) return;
@@ -270,6 +278,6 @@ function hearLate(one: Case, bench: Bench): void {
   for (const member of members) {
     if (member.vote !== null || member.digest === null || member.status === "succeeded") continue;
     const vote = lateVote(decision, member.digest, bench.agrees);
-    if (vote) castVote(one, bench, member, vote);
+    if (vote) castVote(one, bench, member, vote, blind);
   }
 }

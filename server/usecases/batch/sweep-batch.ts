@@ -97,13 +97,18 @@ function isAbsent(provider: KnownProvider | undefined): boolean {
   return provider?.presence === "offline" || provider?.admission !== "approved" || provider.quarantined;
 }
 
+/** Where too little is known of runs like it, that is asked again after this. */
+const KNOWS_MORE_MS = 60_000;
+
 /** One more copy, once a job, where all that runs takes longer than nearly all runs like it took. */
 function hedge(one: Case, like: TypicalRun | undefined, now: Date): void {
   const { job, members } = one;
   const live = members.filter(({ status }) => isBatchLive(status));
   if (job.hedged || job.copiesWanted > 0 || live.length === 0) return;
+  one.hedgeAt = new Date(now.getTime() + KNOWS_MORE_MS);
+  if (!like || like.ms === null || like.samples < RULES.hedgeSamples) return;
   one.hedgeAt = null;
-  if (!like || like.ms === null || like.samples < RULES.hedgeSamples || members.length >= RULES.mostExecutions) return;
+  if (members.length >= RULES.mostExecutions) return;
   const newest = Math.max(...live.map(({ startedAt, createdAt }) => (startedAt ?? createdAt).getTime()));
   const at = new Date(newest + like.ms);
   if (at > now) {

@@ -152,6 +152,19 @@ describe("what a report tells", () => {
     expect(await world.codes(jobId)).toEqual(["started"]);
   });
 
+  test("what began is given up a minute after its machine had to end it, whatever it was given to start", async () => {
+    const providerId = await world.provider();
+    const jobId = await job();
+    const id = await execution(jobId, providerId);
+    const late = new Date(at(3_600_000));
+    await world.db.update(batchExecutions).set({ deadlineAt: late });
+    await world.db.update(batchJobs).set({ timeoutSeconds: 10, nextLookAt: late });
+    world.pass(5000);
+    await world.say(providerId, 1, { executions: [{ id, state: "running", started_at: at(2000) }] });
+    expect((await rowOf(id))?.deadlineAt).toEqual(new Date(at(2000 + 10_000 + 60_000)));
+    expect((await jobOf(jobId))?.nextLookAt).toEqual(new Date(at(72_000)));
+  });
+
   test("a start that lies ahead, or before it was given out, is not believed", async () => {
     const providerId = await world.provider();
     const [ahead, before] = [await execution(await job(), providerId), await execution(await job(), providerId)];
