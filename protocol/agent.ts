@@ -171,9 +171,12 @@ export const WireRental = z.strictObject({
   gpu_uuids: z.array(z.string()),
   env: z.record(z.string(), z.string()),
   /** Runs beside SSH: program and arguments; null for nothing. A runtime without images runs none. */
-  command: z.array(z.string()).nullable(),
+  command: z.array(z.string()).nullable().default(null),
   /** Who pulls a private image; null for everybody's. */
-  registry_login: z.strictObject({ registry: z.string(), username: z.string(), password: z.string() }).nullable(),
+  registry_login: z
+    .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
+    .nullable()
+    .default(null),
   ssh_public_keys: z.array(z.string()),
   /** OpenSSH private key PEM of the execution's SSH host key. */
   ssh_host_key: z.string(),

@@ -1,8 +1,8 @@
 // Texts that are the same but for numbers close to each other.
 import { canonicalNumber } from "./canonical-json.ts";
 
-/** A number that stands alone: no part of a word, a version or a hash, whose digits have to be equal. */
-const NUMBER = /(?<![\p{L}\p{N}_.])[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?[\p{L}\p{N}_])/gu;
+/** A number that stands alone: no part of a word, a range, a version or a hash, whose digits have to be equal. */
+const NUMBER = /(?<![\p{L}\p{N}_.+-])[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?[\p{L}\p{N}_])/gu;
 /** In JSON the digits within strings are no numbers. */
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:e[-+]?\d+)?/g;
 

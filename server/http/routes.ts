@@ -11,15 +11,17 @@ import { addRegistryLogin, listRegistryLogins, removeRegistryLogin } from "../us
 import { removeSshKey } from "../usecases/account/remove-ssh-key.ts";
 import { revokeApiKey } from "../usecases/account/revoke-api-key.ts";
 import { listExecutions, listFiles } from "../usecases/batch/get-batch.ts";
+import { submitBatch } from "../usecases/batch/submit-batch.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
 import { getBilling, listEntries } from "../usecases/billing/get-billing.ts";
-import { estimateJob, getAnyJob, stopAnyJob, submitJob } from "../usecases/job/any-job.ts";
+import { estimateJob, getAnyJob, stopAnyJob } from "../usecases/job/any-job.ts";
 import { extendJob } from "../usecases/job/extend-job.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";
 import { listJobs } from "../usecases/job/list-jobs.ts";
 import { listTemplates } from "../usecases/job/list-templates.ts";
 import { openPort } from "../usecases/job/open-port.ts";
 import { readLogs } from "../usecases/job/read-logs.ts";
+import { submitRental } from "../usecases/job/submit-rental.ts";
 import { getNode, listNodes } from "../usecases/network/list-nodes.ts";
 import { MOST_WAIT_MS, pendingJobs } from "../usecases/network/pending-jobs.ts";
 import { registerNode } from "../usecases/network/register-node.ts";
@@ -186,7 +188,8 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   },
 
   listTemplates: ({ deps }) => listTemplates(deps),
-  createJob: ({ deps, principal, body, idempotencyKey }) => submitJob(deps, principal, body, idempotencyKey),
+  createJob: ({ deps, principal, body, idempotencyKey: key }) =>
+    body.kind === "rental" ? submitRental(deps, principal, body, key) : submitBatch(deps, principal, body, key),
   estimateJob: ({ deps, principal, body }) => estimateJob(deps, principal, body),
   listJobs: ({ deps, principal, query }) => listJobs(deps, principal, query),
   getJob: ({ deps, principal, params }) => getAnyJob(deps, principal, params.id),

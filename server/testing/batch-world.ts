@@ -7,9 +7,12 @@ import type { ExecutionId, JobId, ProviderId } from "../../domain/ids.ts";
 import { manifestText } from "../../domain/verification/manifest.ts";
 import { providers } from "../../drizzle/schema/provider.ts";
 import { BatchBody } from "../../protocol/batch.ts";
+import type { JobBody } from "../../protocol/operations/job.ts";
 import { type ResultReport, resultText } from "../../protocol/results.ts";
+import type { Deps } from "../deps.ts";
 import { submitBatch } from "../usecases/batch/submit-batch.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
+import { submitRental } from "../usecases/job/submit-rental.ts";
 import type { ProviderWish, World } from "./world.ts";
 
 export interface LiveRun {
@@ -28,6 +31,11 @@ export interface Played {
 }
 
 const sha256 = (bytes: string | Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** As the route of POST /jobs does. */
+export function submitEither(deps: Deps, customer: Principal, body: JobBody, key: string | null) {
+  return body.kind === "rental" ? submitRental(deps, customer, body, key) : submitBatch(deps, customer, body, key);
+}
 
 export async function openFleet(world: World, size: number, wish: ProviderWish = {}) {
   const keys = new Map<ProviderId, KeyObject>();

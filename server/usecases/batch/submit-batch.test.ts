@@ -6,10 +6,10 @@ import type { Principal } from "../../../domain/account/principal.ts";
 import { batchJobs, providerEvidence } from "../../../drizzle/schema/batch.ts";
 import { BatchBody } from "../../../protocol/batch.ts";
 import { JobBody, RentalBody } from "../../../protocol/operations/job.ts";
+import { submitEither } from "../../testing/batch-world.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { GPU_MODEL, openWorld, START, type World } from "../../testing/world.ts";
 import { getBilling, listEntries } from "../billing/get-billing.ts";
-import { submitJob } from "../job/any-job.ts";
 import { listJobEvents } from "../job/list-job-events.ts";
 import { estimateBatch, submitBatch } from "./submit-batch.ts";
 
@@ -100,7 +100,7 @@ describe("submitting", () => {
       ssh_public_key: KEY,
     });
     for (const other of [body({ name: "other" }), rental])
-      await expect(submitJob(world.deps, customer, other, "twins-1")).rejects.toMatchObject({
+      await expect(submitEither(world.deps, customer, other, "twins-1")).rejects.toMatchObject({
         code: "idempotency-mismatch",
       });
     const [count] = await world.db.execute(sql`select count(*)::int as jobs from batch_jobs`);
@@ -290,7 +290,7 @@ test("the seed's submit is a batch job with its defaults, and every field that i
   await world.provider();
   const customer = await world.customer(1);
   const seed = JobBody.parse({ name: "n", docker_image: "alpine", command: [], required_cpu: 0, priority: "high" });
-  const job = await submitJob(world.deps, customer, seed, null);
+  const job = await submitEither(world.deps, customer, seed, null);
   expect(job).toMatchObject({
     ...{ kind: "batch", redundancy: 3, consensus: 2, required_cpu: 1, required_memory: 1, required_gpu: false },
     ...{ description: "", input_data: "", environment: {}, command: [], status: "pending" },

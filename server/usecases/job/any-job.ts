@@ -5,15 +5,10 @@ import type { AnyEstimateView, AnyJobView, JobBody } from "../../../protocol/ope
 import type { Deps } from "../../deps.ts";
 import { cancelBatch } from "../batch/cancel-batch.ts";
 import { findBatch } from "../batch/get-batch.ts";
-import { estimateBatch, submitBatch } from "../batch/submit-batch.ts";
+import { estimateBatch } from "../batch/submit-batch.ts";
 import { estimateRental } from "./estimate-rental.ts";
 import { getJob } from "./get-job.ts";
 import { stopJob } from "./stop-job.ts";
-import { submitRental } from "./submit-rental.ts";
-
-export function submitJob(deps: Deps, customer: Principal, body: JobBody, key: string | null): Promise<AnyJobView> {
-  return body.kind === "rental" ? submitRental(deps, customer, body, key) : submitBatch(deps, customer, body, key);
-}
 
 export function estimateJob(deps: Deps, customer: Principal | null, body: JobBody): Promise<AnyEstimateView> {
   return body.kind === "rental" ? estimateRental(deps, customer, body) : estimateBatch(deps, customer, body);
