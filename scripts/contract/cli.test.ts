@@ -18,7 +18,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { onlyThese } from "../../agent/processes.ts";
 import { idempotency } from "../../drizzle/schema/account.ts";
-import { providers } from "../../drizzle/schema/provider.ts";
+import { offers, providers } from "../../drizzle/schema/provider.ts";
 import { dockerLog, seedWorker } from "../../server/testing/seed-clients.ts";
 import { openWire, type Wire } from "../../server/testing/wire.ts";
 import { START } from "../../server/testing/world.ts";
@@ -278,7 +278,9 @@ describe("a batch job", () => {
 
   test("is waited for to its verdict: 0 and the result where it is accepted, 1 and why where it failed", async () => {
     await loggedIn();
-    await wire.world.db.update(providers).set({ drain: "draining" }); // nobody runs those: only workers are drawn
+    // Nobody runs those: only workers are drawn.
+    await wire.world.db.update(providers).set({ drain: "draining" });
+    await wire.world.db.update(offers).set({ drain: "draining", available: false });
     const workers = await fleet();
     const wait = [...BATCH, "--redundancy", "2", "--wait", "-o", "name", "--", "echo"];
     const good = await whileWorking(workers, { log: dockerLog("hello") }, () => berth([...wait, "hello"]));

@@ -1,4 +1,4 @@
-import { eq, sql } from "drizzle-orm";
+import { and, eq, ne, sql } from "drizzle-orm";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ProviderId } from "../../../domain/ids.ts";
@@ -103,7 +103,9 @@ test("however the offers change, all pages give every one that passes, once, in 
         const target = [offers.providerId, offers.gpuModel];
         await world.db.insert(offers).values(value).onConflictDoUpdate({ target, set: value });
       }
-      const stored = await world.db.select().from(offers).where(eq(offers.admission, "approved"));
+      // What third-party workers offer is for nobody to rent.
+      const forRent = and(eq(offers.admission, "approved"), ne(offers.runtime, "external"));
+      const stored = await world.db.select().from(offers).where(forRent);
       const market = stored.map(toMarketOffer);
       const now = world.deps.clock.now().getTime();
       const walked: string[] = [];
