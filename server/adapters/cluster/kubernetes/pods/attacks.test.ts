@@ -105,7 +105,15 @@ describe.skipIf(TEST_KUBECONFIG === "")("an attacker in a rented shell", () => {
   test("is kept from metadata, nodes and neighbours by policy: this network does not enforce it, so its object is shown", async () => {
     const { networking } = quay;
     const { spec } = await networking.readNamespacedNetworkPolicy({ name: "berth", namespace: attacker.namespace });
-    expect(spec?.podSelector).toEqual({});
+    // Every pod of theirs but those of jobs without a network, which another policy shuts in: a rental is none of them.
+    expect(spec?.podSelector?.matchLabels).toBeUndefined();
+    expect(spec?.podSelector?.matchExpressions).toHaveLength(1);
+    expect(spec?.podSelector?.matchExpressions?.[0]).toMatchObject({ operator: "NotIn", values: ["none"] });
+    const key = spec?.podSelector?.matchExpressions?.[0]?.key ?? "";
+    expect(key).toMatch(/\/network$/);
+    const { items } = await quay.kube.core.listNamespacedPod({ namespace: attacker.namespace });
+    expect(items.length).toBeGreaterThan(0);
+    for (const { metadata } of items) expect(metadata?.labels?.[key]).toBeUndefined();
     expect(spec?.policyTypes?.toSorted()).toEqual(["Egress", "Ingress"]);
     const blocks = spec?.egress?.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? [])) ?? [];
     expect(blocks.find(({ cidr }) => cidr === "0.0.0.0/0")?.except).toEqual(
