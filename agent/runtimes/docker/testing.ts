@@ -69,7 +69,8 @@ export async function openStand(): Promise<Stand> {
 
   async function startService(): Promise<void> {
     const args = [...base, "system", "service", "--time=0", `unix://${socket}`];
-    service = spawn("podman", args, { env, stdio: "ignore" });
+    // Where it runs it leaves an empty file `oom` when a container runs out of memory.
+    service = spawn("podman", args, { env, cwd: folder, stdio: "ignore" });
     if (!(await until(async () => "engine" in (await found()), 20_000))) throw new Error("podman does not serve");
   }
 
