@@ -11,10 +11,12 @@ export const BATCH_END_SENTENCES = {
   "missing-file": "It left no output file of a name that files declares.",
   "wrong-hash": "The hash that the machine reported is not the hash of what it sent.",
   "image-not-found": "The image does not exist, or its name is not one.",
-  "image-denied": "The registry does not let the machine have this image.",
+  "image-denied":
+    "The registry does not let the machine have this image; a private one needs a registry login in your settings.",
   "start-failed": "The machine could not start it.",
   "cannot-run": "The machine said that it cannot run this job.",
   infrastructure: "The machine failed, not the job.",
   "provider-silent": "The machine fell silent.",
+  suspended: "The broker takes no work from this machine any more.",
   cancelled: "It was not needed any more.",
 } as const satisfies Record<BatchEnd, string>;

@@ -17,7 +17,7 @@ export const BATCH_EXECUTION_STATUSES = [
 
 /**
  * `result`: it delivered one; `errored`: exit code, infrastructure, refusal or a result that is none; `timedOut`;
- * `gone`: its provider fell silent or lost it; `cancelled`: the verdict came without it, or the customer.
+ * `gone`: its provider fell silent, lost it or may run nothing any more; `cancelled`: the verdict came without it, or the customer.
  */
 export const BATCH_EXECUTION_EVENTS = ["started", "result", "errored", "timedOut", "gone", "cancelled"] as const;
 export type BatchExecutionEvent = (typeof BATCH_EXECUTION_EVENTS)[number];
@@ -66,6 +66,7 @@ export const BATCH_ENDS = [
   "cannot-run",
   "infrastructure",
   "provider-silent",
+  "suspended",
   "cancelled",
 ] as const;
 export type BatchEnd = (typeof BATCH_ENDS)[number];

@@ -53,6 +53,8 @@ export interface BatchSpec {
   readonly image: string;
   /** in the place of the image's entrypoint; empty: the image's own */
   readonly command: readonly string[];
+  /** who pulls a private image; null for everybody's */
+  readonly registryLogin: RegistryLogin | null;
   /** on its stdin; "" for none */
   readonly inputData: string;
   /** output files and folders to collect, relative to its working directory */

@@ -54,6 +54,8 @@ export const BATCH_DEFAULTS = {
   timeoutSeconds: 300,
   queueTimeoutSeconds: 600,
 } as const;
+/** Third-party workers end each container after this. */
+export const THIRD_PARTY_SECONDS = 300;
 export const MAX_TIMEOUT_SECONDS = 24 * 3600;
 export const MAX_QUEUE_TIMEOUT_SECONDS = 24 * 3600;
 /** Scratch space of each execution, in GB; the output has to fit into `MAX_RESULT_BYTES` all the same. */

@@ -58,7 +58,7 @@ export const REASONS = {
   "image-not-found": {
     sentence: "The image does not exist, or its name is not one.",
     fault: "customer",
-    remedy: "Nothing was charged. Check the image's name and tag, then rent again.",
+    remedy: "Nothing was charged. Check the image's name and tag, then try again.",
   },
   "image-denied": {
     sentence: "The registry does not let the provider have this image.",
@@ -83,17 +83,18 @@ export const REASONS = {
   "over-limit": {
     sentence: "The account's limit of GPUs in this cluster was reached.",
     fault: "customer",
-    remedy: "Nothing was charged. Stop another rental first, or ask the operator for a higher limit.",
+    remedy:
+      "Nothing was charged. End some of what you run there first, or ask the operator for a higher limit (TENANT_MAX_GPUS).",
   },
   "out-of-memory": {
-    sentence: "It used more memory than was rented and was ended.",
+    sentence: "It used more memory than it was given and was ended.",
     fault: "customer",
-    remedy: "Only the time that it ran is charged. Rent again with more memory.",
+    remedy: "Only the time that it ran is charged. Try again with more memory.",
   },
   "out-of-disk": {
-    sentence: "It wrote more than the storage that was rented and was ended.",
+    sentence: "It wrote more than its storage holds and was ended.",
     fault: "customer",
-    remedy: "Only the time that it ran is charged. Rent again with more storage.",
+    remedy: "Only the time that it ran is charged. Try again with more storage.",
   },
   evicted: {
     sentence: "Its machine ran short of disk or memory and ended it.",
@@ -120,10 +121,34 @@ export const REASONS = {
     fault: "nobody",
     remedy: "Nothing was charged. Look at the panel for why, then submit it again, later or with another comparator.",
   },
+  "no-two-alike": {
+    sentence: "Every owner's machine gave another result.",
+    fault: "customer",
+    remedy:
+      "Nothing was charged. Take time, randomness and host names out of the output, or choose a comparator that allows for them.",
+  },
   "no-machines": {
     sentence: "No machine of another owner was free for it in time.",
     fault: "nobody",
     remedy: "Nothing was charged. Submit it again with a higher max_price, less to hold, or a longer queue_timeout.",
+  },
+  "tenant-limit": {
+    sentence: "The account's limit of GPUs in this cluster is reached.",
+    fault: "customer",
+    remedy:
+      "It goes on by itself as soon as enough of your others there end. End some of them, or ask the operator for a higher limit.",
+  },
+  "needs-command": {
+    sentence:
+      "It has no command, and no machine that fits it runs an image's own program: processes use no image, and nodes of the cluster need a command.",
+    fault: "customer",
+    remedy: "Nothing was charged. Submit it again with a command, or once a machine with a container engine is here.",
+  },
+  "machines-refused": {
+    sentence: "Machines that it was given to said that they cannot run it.",
+    fault: "nobody",
+    remedy:
+      "It goes on by itself with the next machine that can. Look at the panel for why; where the command or the image is wrong, cancel it and submit it again.",
   },
   nondeterministic: {
     sentence: "Every run gave another result, on machines that are proved to be right.",
@@ -135,15 +160,35 @@ export const REASONS = {
     fault: "customer",
     remedy: "Look at the exit code and at stderr, then submit it again.",
   },
+  "timed-out": {
+    sentence: "It ran longer than timeout_seconds allows.",
+    fault: "customer",
+    remedy: "Nothing was charged. Submit it again with a higher timeout_seconds, or less to do.",
+  },
+  "too-large": {
+    sentence: "What it wrote is larger than a result may be: 1 MiB of stdout and output files together.",
+    fault: "customer",
+    remedy: "The time that it ran is charged. Write less, or send large output to storage of your own.",
+  },
+  "not-text": {
+    sentence: "Its stdout is no UTF-8 text, or has NUL in it.",
+    fault: "customer",
+    remedy: "The time that it ran is charged. Write such output to a file and declare it in files.",
+  },
+  "missing-file": {
+    sentence: "It left no output file of a name that files declares.",
+    fault: "customer",
+    remedy: "The time that it ran is charged. Check the names in files against what the command writes.",
+  },
   "too-many-errors": {
     sentence: "Too many machines could not run it.",
     fault: "provider",
-    remedy: "Nothing was charged. Look at the panel for why; check the image, then submit it again.",
+    remedy: "Nothing was charged. Look at the panel for why; check the command and the image, then submit it again.",
   },
   "cancelled-by-customer": {
     sentence: "You cancelled it.",
     fault: "nobody",
-    remedy: "What had run until then is charged.",
+    remedy: "What had run until then, if anything, is charged.",
   },
 } as const satisfies Record<string, { sentence: string; fault: Fault; remedy: string }>;
 

@@ -9,7 +9,7 @@ const run = (number: number, over: Partial<Run> = {}): Run => ({
   ...over,
 });
 const DOLLAR = 1_000_000n;
-const job = { redundancy: 3, held: 1000n * DOLLAR };
+const job = { redundancy: 3, held: 1000n * DOLLAR, timeoutSeconds: 300 };
 const dollars = (runs: readonly Run[], of = job) =>
   Object.fromEntries(payBatch(runs, of).map(({ id, amount, by }) => [id, `${Number(amount) / 1e6} ${by}`]));
 
@@ -24,7 +24,11 @@ const someRuns = fc
     { maxLength: 7 },
   )
   .map((runs) => runs.map((each, i): Run => ({ ...each, id: `exec_${i}`, number: i + 1 })));
-const someJob = fc.record({ redundancy: fc.integer({ min: 1, max: 7 }), held: fc.bigInt(0n, 10n ** 12n) });
+const someJob = fc.record({
+  redundancy: fc.integer({ min: 1, max: 7 }),
+  held: fc.bigInt(0n, 10n ** 12n),
+  timeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
+});
 const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
 
 describe("a run", () => {
@@ -46,10 +50,17 @@ describe("a run", () => {
     expect(dollars(two)).toEqual({ exec_1: "10 customer", exec_2: "30 customer" });
     expect(dollars([run(1, { runMs: 10_000 }), run(2, { runMs: 90_000 })])).toMatchObject({ exec_2: "75 customer" });
   });
+  test("is paid for no longer than the job may run, and nobody else's time is worth more for it", () => {
+    const limit = { ...job, timeoutSeconds: 20 };
+    const long = [run(1, { runMs: 20_000 }), run(2, { runMs: 86_400_000 }), run(3, { runMs: 86_400_000 })];
+    expect(dollars(long, limit)).toEqual({ exec_1: "20 customer", exec_2: "20 customer", exec_3: "20 customer" });
+    for (const role of ["cancelled", "job-error", "nondeterministic"] as const)
+      expect(dollars([run(1, { role, runMs: 20_001 })], limit)).toEqual({ exec_1: "20 customer" });
+  });
   test("beyond redundancy, and what does not fit into the hold, is paid by verification", () => {
     const four = [1, 2, 3, 4].map((number) => run(number, { runMs: 2000 }));
     expect(dollars(four)).toMatchObject({ exec_3: "2 customer", exec_4: "2 verification" });
-    expect(dollars(four, { redundancy: 3, held: 5n * DOLLAR })).toEqual({
+    expect(dollars(four, { ...job, held: 5n * DOLLAR })).toEqual({
       ...{ exec_1: "2 customer", exec_2: "2 customer", exec_3: "2 verification", exec_4: "2 verification" },
     });
   });
@@ -66,16 +77,17 @@ describe("over random panels", () => {
       }),
     );
   });
-  test("who pays never changes what is paid, and each is paid at most once, for at most the time it ran", () => {
+  test("who pays never changes what is paid, and each is paid at most once, for at most the time it ran and might run", () => {
     fc.assert(
       fc.property(someRuns, someJob, (runs, of) => {
         const payments = payBatch(runs, of);
         const amounts = (all: typeof payments) => all.map(({ id, amount }) => [id, amount]);
-        expect(amounts(payBatch(runs, { redundancy: 1, held: 0n }))).toEqual(amounts(payments));
+        expect(amounts(payBatch(runs, { ...of, redundancy: 1, held: 0n }))).toEqual(amounts(payments));
         expect(new Set(payments.map(({ id }) => id)).size).toBe(payments.length);
         for (const { id, amount } of payments) {
           const { rate, runMs } = runs.find((each) => each.id === id)!;
-          expect(amount > 0n && amount * 3600n <= rate * BigInt(Math.max(1, Math.ceil(runMs! / 1000)))).toBe(true);
+          const most = Math.min(of.timeoutSeconds, Math.max(1, Math.ceil(runMs! / 1000)));
+          expect(amount > 0n && amount * 3600n <= rate * BigInt(most)).toBe(true);
         }
       }),
     );
@@ -87,7 +99,7 @@ describe("over random panels", () => {
       }),
     );
   });
-  test("a hold covers every panel of its redundancy that keeps to its rate and timeout", () => {
+  test("a hold covers every panel of its redundancy that keeps to its rate, whatever it says it took", () => {
     fc.assert(
       fc.property(
         someRuns,
@@ -95,12 +107,9 @@ describe("over random panels", () => {
         fc.integer({ min: 1, max: 86_400 }),
         fc.integer({ min: 1, max: 7 }),
         (runs, rate, timeout, redundancy) => {
-          const kept = runs.map((each) => ({
-            ...each,
-            rate: each.rate % (rate + 1n),
-            runMs: each.runMs === null ? null : Math.min(each.runMs, timeout * 1000),
-          }));
-          const payments = payBatch(kept, { redundancy, held: batchHold(rate, timeout, redundancy) });
+          const kept = runs.map((each) => ({ ...each, rate: each.rate % (rate + 1n) }));
+          const held = batchHold(rate, timeout, redundancy);
+          const payments = payBatch(kept, { redundancy, held, timeoutSeconds: timeout });
           for (const { id, by } of payments)
             expect(by).toBe(kept.find((each) => each.id === id)!.number <= redundancy ? "customer" : "verification");
         },

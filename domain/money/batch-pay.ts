@@ -22,7 +22,7 @@ export interface Payment {
 
 /**
  * Hold of a batch job: rate × timeout × redundancy, micro-USD. Rounded down, as payments are, so that what `redundancy`
- * executions may cost within the timeout never exceeds it.
+ * executions may cost never exceeds it.
  */
 export function batchHold(rate: bigint, timeoutSeconds: number, redundancy: number): bigint {
   return (rate * BigInt(timeoutSeconds) * BigInt(redundancy)) / 3600n;
@@ -30,19 +30,23 @@ export function batchHold(rate: bigint, timeoutSeconds: number, redundancy: numb
 
 /**
  * Pays by DESIGN §11: agreeing runs, at most 1.5 × the median time of those that agree; cancelled ones up to the cancel;
- * all that ran where the job was to blame. Each begun second counts. Executions beyond `redundancy`, by the number they
- * were given out with, are paid by `verification`, and so is a payment that does not fit into what is left of the hold.
- * @param held micro-USD that the customer set aside
+ * all that ran where the job was to blame. Each begun second counts, up to the timeout: beyond it nothing may run, whatever
+ * a machine says it did with the time it had to start in. Executions beyond `redundancy`, by the number they were given out
+ * with, are paid by `verification`, and so is a payment that does not fit into what is left of the hold.
+ * @param job.held micro-USD that the customer set aside
  * @returns by number; no payment of 0
  */
 export function payBatch(
   runs: readonly Run[],
-  job: { readonly redundancy: number; readonly held: bigint },
+  job: { readonly redundancy: number; readonly held: bigint; readonly timeoutSeconds: number },
 ): readonly Payment[] {
-  const mostMs = median(runs.flatMap(({ role, runMs }) => (role === "agreed" && runMs !== null ? [runMs] : [])));
+  const within = runs.map(({ runMs, ...run }) => {
+    return { ...run, runMs: runMs === null ? null : Math.min(runMs, job.timeoutSeconds * 1000) };
+  });
+  const mostMs = median(within.flatMap(({ role, runMs }) => (role === "agreed" && runMs !== null ? [runMs] : [])));
   let left = job.held;
   const payments: Payment[] = [];
-  for (const { id, number, rate, runMs, role } of [...runs].sort((a, b) => a.number - b.number)) {
+  for (const { id, number, rate, runMs, role } of within.sort((a, b) => a.number - b.number)) {
     if (runMs === null || role === "disagreed" || role === "unpaid") continue;
     const paidMs = role === "agreed" ? Math.min(runMs, mostMs * RULES.paidMedians) : runMs;
     const amount = (rate * BigInt(begunSeconds(paidMs))) / 3600n;

@@ -2,7 +2,7 @@
 import { splitFee } from "./charge.ts";
 import { type Purse, total } from "./purse.ts";
 
-export const POSTING_KINDS = ["promotion", "hold", "charge", "release"] as const;
+export const POSTING_KINDS = ["promotion", "hold", "charge", "release", "refund"] as const;
 export type PostingKind = (typeof POSTING_KINDS)[number];
 export const BOOKS = ["available", "held", "earned", "platform"] as const;
 export type Book = (typeof BOOKS)[number];

@@ -44,7 +44,7 @@ const WORDS = {
   memory_gb: "less memory",
   storage_gb: "less storage",
   max_price: "a higher max_price",
-  status: "a provider that is out of reach now",
+  status: "a provider that takes no work now",
   sandbox: "a wallet login",
   duration: "fewer hours, so that it ends before announced maintenance",
   tenant_limit: "fewer GPUs held at once in the cluster",

@@ -33,6 +33,14 @@ export function usesImages(runtime: Runtime): boolean {
   return runtime === "kubernetes" || runtime === "docker";
 }
 
+/**
+ * Whether a batch job without a command can run there: only an engine knows what an image runs by itself. Processes use no
+ * image, and pods wrap the command in a shell.
+ */
+export function runsImagesOwn(runtime: Runtime): boolean {
+  return runtime === "docker" || runtime === "external";
+}
+
 export const PRESENCE_EVENTS = ["fullReport", "cleanReport", "silent"] as const;
 export type PresenceEvent = (typeof PRESENCE_EVENTS)[number];
 
@@ -59,6 +67,7 @@ export const PROVIDER_STATUSES = [
   "joined",
   "available",
   "draining",
+  "quarantined",
   "offline",
   "suspended",
   "removed",
@@ -66,8 +75,16 @@ export const PROVIDER_STATUSES = [
 ] as const;
 export type ProviderStatus = (typeof PROVIDER_STATUSES)[number];
 
-/** What people see: a pure view over admission, drain and presence. */
-export function providerStatus(admission: Admission, presence: Presence, drain: Drain): ProviderStatus {
+/**
+ * What people see: a pure view over admission, drain and presence.
+ * @param quarantined caught with wrong results: it is heard and takes no new work. Its agent is not told so in this word
+ */
+export function providerStatus(
+  admission: Admission,
+  presence: Presence,
+  drain: Drain,
+  quarantined = false,
+): ProviderStatus {
   if (admission !== "approved") return admission;
   switch (presence) {
     case "unseen":
@@ -75,6 +92,7 @@ export function providerStatus(admission: Admission, presence: Presence, drain: 
     case "joined":
       return "joined";
     case "online":
+      if (quarantined) return "quarantined";
       return drain === "none" ? "available" : "draining";
     case "offline":
       return "offline";

@@ -15,7 +15,7 @@ const job = (over: Partial<Decided> = {}): Decided => ({
 });
 
 describe("a check", () => {
-  test("follows 3 % of what proven owners did with a canary, 10 % of newcomers' work, and 3 % with an audit, 10 % of what is unverified", () => {
+  test("follows 3 % of what two proven owners stand behind with a canary, 10 % of newcomers' work, and 3 % with an audit, 10 % of what is unverified", () => {
     const shares = (decided: Decided) => {
       const random = seeded(5);
       const count = { canary: 0, audit: 0 };
@@ -27,6 +27,8 @@ describe("a check", () => {
     };
     expect(shares(job())).toEqual([3, 3]);
     expect(shares(job({ evidence: [PROVEN, NO_EVIDENCE] }))).toEqual([10, 3]);
+    expect(shares(job({ evidence: [PROVEN, NO_EVIDENCE, PROVEN] }))).toEqual([3, 3]);
+    expect(shares(job({ evidence: [PROVEN, NO_EVIDENCE, NO_EVIDENCE] }))).toEqual([10, 3]);
     expect(shares(job({ kind: "unverified", evidence: [NO_EVIDENCE] }))).toEqual([0, 10]);
     expect(shares(job({ reusable: false }))).toEqual([0, 3]);
     expect(shares(job({ hasEnvironment: true }))).toEqual([0, 3]);

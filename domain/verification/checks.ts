@@ -22,7 +22,8 @@ export interface Decided {
 export function checkAfter(job: Decided, random: () => number): "canary" | "audit" | null {
   if (job.purpose !== "customer" || job.network) return null;
   const isCanary = job.kind === "accepted" && job.reusable && !job.hasEnvironment;
-  const canary = job.evidence.every(isProven) ? RULES.canary : RULES.canaryNewcomer;
+  const rests = job.evidence.filter(isProven).length < RULES.provenEnough;
+  const canary = rests ? RULES.canaryNewcomer : RULES.canary;
   const canaries = isCanary ? canary : 0;
   const audits = job.kind === "accepted" ? RULES.audit : RULES.auditUnverified;
   const drawn = random();

@@ -17,14 +17,26 @@ export const RULES = {
   nondeterministicAt: 3,
   /** Distinct non-zero exits alike before the job is to blame. */
   jobErrorAt: 2,
+  /** Refusals by distinct owners, and nothing else, that tell of the job rather than of a machine: like exits alike. */
+  refusalsThatTell: 2,
+  /**
+   * So long after the last refusal a machine that did not refuse may still come, before a job ends that none is there for.
+   * A machine that joins has an offer with its first report, and is asked within 15 s even where others pass the job;
+   * this is some times that, and far less than the ten minutes of a queue.
+   */
+  refusedPatienceSeconds: 60,
   /** Evidence counts only from panels drawn of so many groups, of which the customer's filters left such a share. */
   evidenceGroups: 5,
   evidenceShare: 0.5,
   /** Evidence loses half its worth in this time. */
   halfLifeDays: 30,
-  /** Share of decided jobs that a canary follows; of newcomers' work; and that an audit follows. */
+  /**
+   * Share of decided jobs that a canary follows; of newcomers' work; and that an audit follows. What so many proven owners
+   * stand behind is no newcomer's work, whoever agreed with them.
+   */
   canary: 0.03,
   canaryNewcomer: 0.1,
+  provenEnough: 2,
   audit: 0.03,
   auditUnverified: 0.1,
   /**
@@ -42,11 +54,12 @@ export const RULES = {
   /** A slower result than so many medians of those that agree is paid like that many. */
   paidMedians: 1.5,
   /**
-   * A hedge goes out when a run takes longer than this share of runs like it; with so many to know from. A panel waits for
-   * the slowest of its two or three, so 0.98 hedges one panel in twenty; 0.95 would be one in seven, and a dearer job than
-   * the bar of 2.3 executions allows (bench/verification-sim).
+   * A hedge goes out when a run takes longer than this share of runs like it; with so many to know from. It is for machines
+   * that hang: those that are gone miss their beats, and are replaced sooner. A panel waits for the slowest of its two or
+   * three, so 0.995 hedges one panel in a hundred for nothing, 0.98 one in twenty, 0.95 one in seven; each costs an execution
+   * (bench/verification-sim).
    */
-  hedgePercentile: 0.98,
+  hedgePercentile: 0.995,
   hedgeSamples: 20,
   /** Weights are products of fractions: shares closer than that, relatively, are the same share. */
   sameShare: 1e-9,

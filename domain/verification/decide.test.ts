@@ -283,21 +283,33 @@ describe("waiting", () => {
     expect(decision([result("a"), exit(1)])).toMatchObject({ tied: true, copies: 1 });
     expect(decision([result("a"), [result("b"), BARELY_PROVEN]])).toMatchObject({ tied: false, copies: 1 });
     expect(decision([result("a"), result("b"), BROKEN]).sentence).toBe(
-      "1 of 2 distinct owners agrees so far; 0 running, 1 more wanted.",
+      "2 owners gave 2 different results; 0 running, 1 more wanted.",
     );
   });
 });
 
 describe("an end without a result", () => {
-  test("two owners with the same exit code, and nothing against it, are the job's error", () => {
+  test("two owners whose copies fail alike, and nothing against it, are the job's error", () => {
     expect(decision([exit(3), exit(3)])).toEqual({
-      ...{ kind: "job-error", exitCode: 3 },
+      ...{ kind: "job-error", end: "exit-code", exitCode: 3 },
       sentence: "2 of 2 distinct owners ended with exit code 3; credibility 98.8 %.",
     });
     expect(decision([exit(3), exit(4)])).toMatchObject({ kind: "wait", copies: 1, tied: true });
     expect(decision([exit(3), member(7, exit(3), { group: "group 0" }).outcome])).toMatchObject({ kind: "job-error" });
+    const tooLarge: Outcome = { kind: "error", end: "too-large", exitCode: null };
+    expect(decision([tooLarge, { ...tooLarge, exitCode: 137 }])).toEqual({
+      ...{ kind: "job-error", end: "too-large", exitCode: null },
+      sentence: "2 of 2 distinct owners got more output than the 1 MiB of a result; credibility 98.8 %.",
+    });
+    expect(decision([tooLarge, exit(3)])).toMatchObject({ kind: "wait", copies: 1, tied: true });
+    expect(decision([tooLarge, result("a"), tooLarge])).toMatchObject({ kind: "wait" });
     const oneOwner = [member(1, exit(3), { group: "one" }), member(2, exit(3), { group: "one" })];
     expect(decide(panel([], { members: oneOwner }))).toMatchObject({ kind: "wait", copies: 1 });
+  });
+  test("nobody blames the job alone, however good, also where one result is enough", () => {
+    for (const quorum of [1, 2])
+      expect(decision([[exit(3), BEST]], { quorum })).toMatchObject({ kind: "wait", copies: 1 });
+    expect(decision([[exit(3), BEST], exit(3)], { quorum: 1 })).toMatchObject({ kind: "job-error", exitCode: 3 });
   });
   test("three proven owners that all differ make a job nondeterministic; with a newcomer among them they do not", () => {
     const three = ["a", "b", "c"].map((digest) => [result(digest), BARELY_PROVEN] as const);
@@ -305,8 +317,27 @@ describe("an end without a result", () => {
     expect(decision([...three.slice(1), result("a")])).toMatchObject({ kind: "wait" });
     expect(decision([...three, result("a")])).toMatchObject({ kind: "wait" });
   });
-  test("three errors fail a job, once those that run can no longer decide it; alike exit codes are none", () => {
-    expect(decision([BROKEN, BROKEN, TIMED_OUT])).toMatchObject({ kind: "failed" });
+  test("three owners of which no two are alike say so, also where they are newcomers", () => {
+    const two = [result("a"), result("b")];
+    expect(decision(two)).toMatchObject({
+      differs: false,
+      sentence: expect.stringMatching(/^2 owners gave 2 different/),
+    });
+    expect(decision([...two, result("c")])).toMatchObject({ kind: "wait", differs: true });
+    expect(decision([...two, result("a")])).toMatchObject({ differs: false });
+    expect(decision([...two, exit(1)])).toMatchObject({ differs: false });
+  });
+  test("three errors fail a job, once those that run can no longer decide it; failures alike are none", () => {
+    expect(decision([BROKEN, BROKEN, TIMED_OUT])).toEqual({
+      ...{ kind: "failed", end: null },
+      sentence: "3 owners' machines could not run it. Too many errors to go on.",
+    });
+    const noImage: Outcome = { kind: "error", end: "image-not-found", exitCode: null };
+    expect(decision([noImage, noImage, noImage])).toEqual({
+      ...{ kind: "failed", end: "image-not-found" },
+      sentence: "3 owners' machines could not run it. The image does not exist, or its name is not one.",
+    });
+    expect(decision([noImage, result("a"), result("a")])).toMatchObject({ kind: "accepted" });
     expect(decision([BROKEN, BROKEN, TIMED_OUT, result("a"), LIVE])).toMatchObject({ kind: "wait", copies: 0 });
     expect(decision([BROKEN, BROKEN, TIMED_OUT, LIVE])).toMatchObject({ kind: "failed" });
     expect(decision([BROKEN, BROKEN, exit(1)])).toMatchObject({ kind: "failed" });
@@ -318,7 +349,7 @@ describe("an end without a result", () => {
     expect(decision(six)).toMatchObject({ kind: "wait", copies: 1 });
     expect(decision([...six, [LIVE, BEST]])).toMatchObject({ kind: "unresolved" });
     expect(decision([...six, result("g")])).toEqual({
-      kind: "unresolved",
+      ...{ kind: "unresolved", differs: true },
       sentence: "7 executions, and no result that 2 distinct owners agree on beyond doubt.",
     });
     const close = ["a", "a", "a", "b", "b", "b"].map(result);

@@ -1,9 +1,11 @@
 // The verdict: from what a panel delivered so far to one decision. It does not depend on the order of arrival.
+import { BATCH_END_SENTENCES } from "../execution/batch-ends.ts";
 import type { BatchEnd } from "../execution/batch-state.ts";
 import type { ExecutionId } from "../ids.ts";
 import type { Dispatch } from "../job/batch.ts";
 import { RULES } from "./constants.ts";
 import { type Evidence, isProven, weightOf } from "./evidence.ts";
+import { FAILED_ALIKE, isJobFailure, type JobFailure } from "./failure.ts";
 import { type Answer, type Class, classesOf, shareOf } from "./tally.ts";
 
 /** What one execution came to. */
@@ -31,17 +33,23 @@ export interface Panel {
   readonly agrees: (a: string, b: string) => boolean;
 }
 
-/** Whose fault an error was: the job's is known only in company. */
-export type Fault = "job" | "provider" | "infrastructure" | "nobody";
-
 export interface Votes {
   readonly agreed: readonly ExecutionId[];
   readonly disagreed: readonly ExecutionId[];
 }
 
 export type Decision =
-  /** @property copies more than those that live now; 0: wait for these */
-  | { readonly kind: "wait"; readonly copies: number; readonly tied: boolean; readonly sentence: string }
+  /**
+   * @property copies more than those that live now; 0: wait for these
+   * @property differs as many owners gave results as make a job nondeterministic, no two alike, but not all are proven
+   */
+  | {
+      readonly kind: "wait";
+      readonly copies: number;
+      readonly tied: boolean;
+      readonly differs: boolean;
+      readonly sentence: string;
+    }
   | {
       readonly kind: "accepted" | "unverified";
       /** of the representative; what agrees with it is what was accepted */
@@ -54,17 +62,26 @@ export type Decision =
       readonly votes: Votes;
       readonly sentence: string;
     }
-  | { readonly kind: "job-error"; readonly exitCode: number; readonly sentence: string }
-  | { readonly kind: "nondeterministic" | "unresolved" | "failed"; readonly sentence: string };
+  /** @property exitCode null but for "exit-code" */
+  | {
+      readonly kind: "job-error";
+      readonly end: JobFailure;
+      readonly exitCode: number | null;
+      readonly sentence: string;
+    }
+  /** @property end in which all of them failed; null where they differ */
+  | { readonly kind: "failed"; readonly end: BatchEnd | null; readonly sentence: string }
+  | { readonly kind: "unresolved"; readonly differs: boolean; readonly sentence: string }
+  | { readonly kind: "nondeterministic"; readonly sentence: string };
 
 /**
  * Decides, or says how many more copies it takes. Final: more members never change a decision that was made. A function of
  * the set of members: neither their order nor a member told twice changes anything, and an owner group has one vote, whatever
  * it delivers.
  *
- * A non-zero exit code is an answer like a result, and competes with results by the same rule: k distinct owners, at least
- * two, and 0.98 of the weight. So an honest job that fails alike everywhere is soon told so, and two newcomers who claim that
- * it fails cannot fail what proven owners completed.
+ * A way to fail that may be the job's (a non-zero exit code, too much output, no such image) is an answer like a result, and
+ * competes with results by the same rule: k distinct owners, at least two, and 0.98 of the weight. So an honest job that fails
+ * alike everywhere is soon told so, and two newcomers who claim that it fails cannot fail what proven owners completed.
  */
 export function decide(panel: Panel): Decision {
   const quorum = Math.max(1, panel.quorum);
@@ -73,13 +90,11 @@ export function decide(panel: Panel): Decision {
   const [lead] = classes;
   if (lead && isAccepted(lead, classes, quorum)) {
     const share = shareOf(lead, classes);
-    if (lead.answer.kind === "exit") {
-      const sentence = `${lead.groups} of ${voters} distinct owners ended with exit code ${lead.answer.exitCode}`;
-      return {
-        kind: "job-error",
-        exitCode: lead.answer.exitCode,
-        sentence: `${sentence}; credibility ${percent(share)}.`,
-      };
+    if (lead.answer.kind === "failure") {
+      const { end, exitCode } = lead.answer;
+      const how = exitCode === null ? FAILED_ALIKE[end] : `${FAILED_ALIKE[end]} ${exitCode}`;
+      const sentence = `${lead.groups} of ${voters} distinct owners ${how}; credibility ${percent(share)}.`;
+      return { kind: "job-error", end, exitCode, sentence };
     }
     if (quorum > 1) {
       const sentence = `${lead.groups} of ${voters} distinct owners agree; credibility ${percent(share)}.`;
@@ -105,13 +120,19 @@ function goOn({ dispatch, redundancy }: Panel, quorum: number, tally: Tally): De
   const { classes, members, live, errors } = tally;
   const agreeing = Math.max(0, ...classes.map(({ groups }) => groups));
   const mayStillDecide = canDecide(tally, quorum);
-  const so = `${agreeing} of ${quorum} distinct owners ${agreeing === 1 ? "agrees" : "agree"}`;
+  const apart = classes.length > 1 && classes.every(({ answer, groups }) => answer.kind === "result" && groups === 1);
+  const differs = apart && classes.length >= RULES.nondeterministicAt;
+  const so = apart
+    ? `${classes.length} owners gave ${classes.length} different results`
+    : `${agreeing} of ${quorum} distinct owners ${agreeing === 1 ? "agrees" : "agree"} so far`;
   if (!mayStillDecide && errors >= RULES.mostErrors) {
-    return { kind: "failed", sentence: `${errors} owners' machines could not run it: too many errors to go on.` };
+    const end = oneEndOf(members);
+    const why = end ? BATCH_END_SENTENCES[end] : "Too many errors to go on.";
+    return { kind: "failed", end, sentence: `${errors} owners' machines could not run it. ${why}` };
   }
   if (!mayStillDecide && members.length >= RULES.mostExecutions) {
     const sentence = `${members.length} executions, and no result that ${quorum} distinct owners agree on beyond doubt.`;
-    return { kind: "unresolved", sentence };
+    return { kind: "unresolved", differs, sentence };
   }
   const missing = mayStillDecide ? 0 : Math.max(1, quorum - agreeing - live.length);
   const atOnce = dispatch === "eager" ? Math.max(redundancy, quorum) - members.length : 0;
@@ -119,7 +140,14 @@ function goOn({ dispatch, redundancy }: Panel, quorum: number, tally: Tally): De
   const copies = Math.max(0, Math.min(bound, Math.max(missing, atOnce)));
   const [first, second] = classes;
   const tied = !!first && !!second && first.weight - second.weight <= RULES.sameShare * first.weight;
-  return { kind: "wait", copies, tied, sentence: `${so} so far; ${live.length} running, ${copies} more wanted.` };
+  return { kind: "wait", copies, tied, differs, sentence: `${so}; ${live.length} running, ${copies} more wanted.` };
+}
+
+/** The one way in which all of them failed; null where there is none. */
+function oneEndOf(members: readonly PanelMember[]): BatchEnd | null {
+  const ends = new Set(members.flatMap(({ outcome }) => (outcome.kind === "error" ? [outcome.end] : [])));
+  const [end] = ends;
+  return ends.size === 1 && end ? end : null;
 }
 
 interface Tally {
@@ -132,7 +160,7 @@ interface Tally {
   readonly voters: number;
   /** distinct owners with a result whose providers are proven */
   readonly provenResults: number;
-  /** distinct owners whose execution ended without an answer, or with an exit code that nobody else had */
+  /** distinct owners whose execution ended without an answer, or failed in a way that nobody else's did */
   readonly errors: number;
 }
 
@@ -150,18 +178,18 @@ function tallyOf({ members: all, agrees }: Panel): Tally {
   const silent = members.filter(({ group }) => !voted.has(group));
   const one = (kind: Outcome["kind"]) =>
     new Map(silent.filter(({ outcome }) => outcome.kind === kind).map((member) => [member.group, member]));
-  const loneExits = classes.filter(({ answer, groups }) => answer.kind === "exit" && groups === 1).length;
+  const lone = classes.filter(({ answer, groups }) => answer.kind === "failure" && groups === 1).length;
   const proven = [...voted.values()].filter(
     ({ member, answer }) => answer.kind === "result" && isProven(member.evidence),
   );
   return {
     ...{ members, classes, live: [...one("live").values()], voters: votes.length },
-    ...{ provenResults: proven.length, errors: one("error").size + loneExits },
+    ...{ provenResults: proven.length, errors: one("error").size + lone },
   };
 }
 
 /** Each id once, sorted; of two tales of one execution that which is further on. What never began does not count. */
-function membersOf(all: readonly PanelMember[]): readonly PanelMember[] {
+export function membersOf(all: readonly PanelMember[]): readonly PanelMember[] {
   const rank = ({ outcome }: PanelMember) => `${["result", "error", "void", "live"].indexOf(outcome.kind)}`;
   const tale = (member: PanelMember) =>
     `${rank(member)} ${JSON.stringify([member.outcome, member.group, member.evidence])}`;
@@ -180,12 +208,14 @@ function counts(outcome: Outcome): boolean {
 
 function answerOf(outcome: Outcome): Answer | null {
   if (outcome.kind === "result") return { kind: "result", digest: outcome.digest };
-  const { exitCode = null } = outcome.kind === "error" && outcome.end === "exit-code" ? outcome : {};
-  return exitCode ? { kind: "exit", exitCode } : null;
+  if (outcome.kind !== "error" || !isJobFailure(outcome.end)) return null;
+  const { end, exitCode } = outcome;
+  if (end !== "exit-code") return { kind: "failure", end, exitCode: null };
+  return exitCode ? { kind: "failure", end, exitCode } : null;
 }
 
 function isAccepted(chosen: Class, classes: readonly Class[], quorum: number): boolean {
-  const owners = chosen.answer.kind === "exit" ? Math.max(RULES.jobErrorAt, quorum) : quorum;
+  const owners = chosen.answer.kind === "failure" ? Math.max(RULES.jobErrorAt, quorum) : quorum;
   return chosen.groups >= owners && shareOf(chosen, classes) >= RULES.accept;
 }
 
@@ -241,52 +271,6 @@ export function lateVote(decision: Decision, digest: string, agrees: Panel["agre
   if (decision.digest === digest || agrees(decision.digest, digest)) return "agreed";
   return decision.kind === "accepted" ? "disagreed" : null;
 }
-
-/**
- * Whose fault an end is, seen alone: what a job can bring about is nobody's, or one job could put every machine to rest.
- */
-export function faultOf(end: BatchEnd): Fault {
-  return FAULTS[end];
-}
-
-/**
- * Whose fault an execution's end is once its job is decided. What others managed was not the job's fault; what two owners
- * could not do alike is not theirs: two timeouts may be the job's or not, so they punish nobody. What is not to be told
- * stays as it is seen alone.
- */
-export function faultIn(panel: Panel, decision: Decision, { outcome }: PanelMember): Fault {
-  if (outcome.kind !== "error") return "nobody";
-  const { end, exitCode } = outcome;
-  const isJobs = decision.kind === "job-error" && end === "exit-code" && exitCode === decision.exitCode;
-  if (isJobs) return "job";
-  const managed = decision.kind === "accepted" || decision.kind === "unverified" || decision.kind === "job-error";
-  const mayBeJobs = MAY_BE_JOBS.includes(end);
-  if (managed) return mayBeJobs ? "provider" : (IN_COMPANY[end] ?? faultOf(end));
-  const alike = membersOf(panel.members).filter(
-    ({ outcome: other }) => other.kind === "error" && other.end === end && other.exitCode === exitCode,
-  );
-  if (new Set(alike.map(({ group }) => group)).size < RULES.jobErrorAt) return faultOf(end);
-  return mayBeJobs ? "job" : faultOf(end);
-}
-
-const FAULTS = {
-  ...{ "exit-code": "nobody", "out-of-memory": "nobody", "out-of-disk": "nobody", "too-large": "nobody" },
-  ...{ "not-text": "nobody", "missing-file": "nobody", "image-not-found": "nobody", "image-denied": "nobody" },
-  ...{ "cannot-run": "nobody", cancelled: "nobody", "wrong-hash": "provider", "timed-out": "nobody" },
-  ...{ "start-failed": "nobody", infrastructure: "infrastructure", "provider-silent": "infrastructure" },
-} as const satisfies Record<BatchEnd, Fault>;
-
-/** Where others were in time, or began it. */
-const IN_COMPANY: Partial<Record<BatchEnd, Fault>> = {
-  "timed-out": "infrastructure",
-  "start-failed": "infrastructure",
-};
-
-/** Ends that a job brings about as well as a machine: alone, nobody can tell. */
-const MAY_BE_JOBS: readonly BatchEnd[] = [
-  ...(["exit-code", "out-of-memory", "out-of-disk", "too-large"] as const),
-  ...(["not-text", "missing-file", "image-not-found", "image-denied"] as const),
-];
 
 /** Whether votes of this panel count as evidence, and change the score: drawn wide enough, of enough owners. */
 export function countsAsEvidence({

@@ -1,8 +1,11 @@
 // Whose fault an end is.
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BATCH_ENDS, type BatchEnd } from "../execution/batch-state.ts";
-import { decide, faultIn, faultOf, type Outcome, type Panel } from "./decide.ts";
+import { decide, type Outcome, type Panel } from "./decide.ts";
 import { NO_EVIDENCE } from "./evidence.ts";
+import { failsAlike } from "./failure.ts";
+import { faultIn, faultOf } from "./fault.ts";
 
 const error = (end: BatchEnd, exitCode: number | null = null): Outcome => ({ kind: "error", end, exitCode });
 const RESULT: Outcome = { kind: "result", digest: "a" };
@@ -54,7 +57,31 @@ test("what a job may bring about puts no machine to rest before others managed i
 });
 test("an output too large on two machines is the job's; machines that break alike are still to blame", () => {
   expect(faultAmong(error("too-large"), error("too-large"))).toBe("job");
-  expect(faultAmong(error("too-large"), RESULT, RESULT)).toBe("provider");
+  expect(faultAmong(error("too-large"), RESULT, RESULT, RESULT)).toBe("provider");
+  expect(faultAmong(error("image-denied"), error("image-denied"), error("image-denied"))).toBe("job");
+  expect(faultAmong(error("image-denied"), RESULT, RESULT)).toBe("provider");
   expect(faultAmong(error("infrastructure"), error("infrastructure"))).toBe("infrastructure");
   expect(faultAmong(RESULT, RESULT)).toBe("nobody");
+});
+test("beside an end that is no exit code a number means nothing, also where nothing was decided", () => {
+  const other: Outcome = { kind: "result", digest: "b" };
+  // Two of one way, and two results that differ: undecided.
+  expect(faultAmong(error("out-of-memory", 137), error("out-of-memory"), RESULT, other)).toBe("job");
+  expect(faultAmong(error("image-denied", 125), error("image-denied"))).toBe("job");
+  expect(faultAmong(EXIT, error("exit-code", 2), RESULT, other)).toBe("nobody");
+  expect(faultAmong(EXIT, EXIT, RESULT, other)).toBe("job");
+});
+test("whether two failed alike is the same from both sides, and a number counts beside an exit code alone", () => {
+  const failure = fc.record({
+    end: fc.constantFrom(...BATCH_ENDS),
+    exitCode: fc.constantFrom(null, 0, 1, 137),
+  });
+  fc.assert(
+    fc.property(failure, failure, (a, b) => {
+      expect(failsAlike(a, b)).toBe(failsAlike(b, a));
+      expect(failsAlike(a, a)).toBe(true);
+      const ends = a.end === b.end;
+      expect(failsAlike(a, b)).toBe(a.end === "exit-code" ? ends && a.exitCode === b.exitCode : ends);
+    }),
+  );
 });

@@ -7,7 +7,14 @@ import { type Identity, ownerGroups } from "./groups.ts";
 import { networkOf } from "./network.ts";
 
 const provider = (name: string, over: Partial<Identity> = {}): Identity => ({
-  ...{ providerId: `prov_${name}`, owner: `0x${name}`, payout: over.owner ?? `0x${name}`, gpuUuids: [], host: "" },
+  ...{
+    providerId: `prov_${name}`,
+    owner: `0x${name}`,
+    payout: over.owner ?? `0x${name}`,
+    gpuUuids: [],
+    host: "",
+    calledFrom: [],
+  },
   ...over,
 });
 const LIVE = { demo: false };
@@ -26,6 +33,7 @@ const someIdentity = (machines: string, wallets: string) =>
       fc.nat(6).map((g) => `GPU-${g}`),
       { maxLength: 3 },
     ),
+    calledFrom: fc.constant([]),
     host: fc.constantFrom("127.0.0.1", "", "203.0.113.7", "203.0.113.9", "198.51.100.1", "192.0.3.1", "2001:db8:1::1"),
   });
 const some = (machines: string, wallets: string) =>
@@ -54,6 +62,7 @@ describe("one owner", () => {
     expect(together({ payout: "0xb" }, {})).toBe(true);
     expect(together({ gpuUuids: ["GPU-1", "GPU-2"] }, { gpuUuids: ["GPU-2"] })).toBe(true);
     expect(together({ host: "203.0.113.7" }, { host: "203.0.113.200" })).toBe(true);
+    expect(together({ host: "203.0.113.7" }, { calledFrom: ["192.0.3.1", "203.0.113.9"] })).toBe(true);
     expect(together({ host: "2001:db8:7::1" }, { host: "2001:0db8:0007:ffff::2" })).toBe(true);
   });
   test("is not who shares what anybody may have: nothing, a private address, a name, a neighbouring network", () => {

@@ -13,6 +13,8 @@ export interface Identity {
   readonly gpuUuids: readonly string[];
   /** the address that customers reach it on */
   readonly host: string;
+  /** addresses that a third-party worker called from: seen, not claimed */
+  readonly calledFrom: readonly string[];
 }
 
 export interface GroupRules {
@@ -86,19 +88,20 @@ function linkOf({ traits }: Voter, holders: ReadonlyMap<string, readonly Provide
   return best?.text ?? null;
 }
 
-function traitsOf({ owner, payout, gpuUuids, host }: Identity, rules: GroupRules): Trait[] {
-  const network = rules.demo ? null : networkOf(host);
+function traitsOf({ owner, payout, gpuUuids, host, calledFrom }: Identity, rules: GroupRules): Trait[] {
+  const networks = rules.demo ? [] : [host, ...calledFrom].map(networkOf).filter((network) => network !== null);
   const wallets = [owner, payout].map(plain).filter((wallet) => isSomebody(wallet, rules));
   const uuids = gpuUuids.map(plain).filter(Boolean);
   return [
-    ...(network === null ? [] : [{ text: `network ${network}`, rank: 0 }]),
+    ...networks.map((network) => ({ text: `network ${network}`, rank: 0 })),
     ...wallets.map((wallet) => ({ text: `wallet ${wallet}`, rank: 1 })),
     ...uuids.map((uuid) => ({ text: `gpu ${uuid}`, rank: 2 })),
   ];
 }
 
-function isSomebody(wallet: string, { demo }: GroupRules): boolean {
+/** Not the account of those who are not logged in to a demo. @param wallet as `plain` makes it */
+export function isSomebody(wallet: string, { demo }: GroupRules): boolean {
   return wallet !== "" && !(demo && wallet === DEMO_ANONYMOUS_ACCOUNT);
 }
 
-const plain = (text: string) => text.trim().toLowerCase();
+export const plain = (text: string) => text.trim().toLowerCase();

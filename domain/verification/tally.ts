@@ -1,9 +1,12 @@
 // Votes sorted into classes of those that agree. Nothing here depends on the order in which they came.
 
-/** What an owner says a job comes to: a result, or that it ends with this code. */
+import type { JobFailure } from "./failure.ts";
+
+/** What an owner says a job comes to: a result, or that it fails in this way. */
 export type Answer =
   | { readonly kind: "result"; readonly digest: string }
-  | { readonly kind: "exit"; readonly exitCode: number };
+  /** @property exitCode null but for "exit-code" */
+  | { readonly kind: "failure"; readonly end: JobFailure; readonly exitCode: number | null };
 
 export interface Vote {
   readonly group: string;
@@ -50,10 +53,10 @@ export function shareOf(chosen: Class, classes: readonly Class[]): number {
 }
 
 function keyOf(answer: Answer): string {
-  return answer.kind === "result" ? `result ${answer.digest}` : `exit ${answer.exitCode}`;
+  return answer.kind === "result" ? `result ${answer.digest}` : `${answer.end} ${answer.exitCode}`;
 }
 
 function isAlike(a: Answer, b: Answer, agrees: (a: string, b: string) => boolean): boolean {
-  if (a.kind === "exit" || b.kind === "exit") return keyOf(a) === keyOf(b);
+  if (a.kind === "failure" || b.kind === "failure") return keyOf(a) === keyOf(b);
   return a.digest === b.digest || agrees(a.digest, b.digest);
 }

@@ -154,10 +154,10 @@ export const batchExecutions = pgTable(
     weight: doublePrecision("weight"),
     /** micro-USD paid for it, before the fee */
     paid: micros("paid").notNull().default(sql`0`),
-    paidBy: text("paid_by").$type<"customer" | "verification">(),
+    /** `refunded`: the customer, who got it back */
+    paidBy: text("paid_by").$type<"customer" | "verification" | "refunded">(),
   },
   (t) => [
-    index("batch_executions_job").on(t.jobId),
     index("batch_executions_live").on(t.providerId).where(sql`status in ('scheduled','running')`),
     index("batch_executions_provider").on(t.providerId, t.id),
     unique("batch_executions_one_a_group").on(t.jobId, t.ownerGroup),
