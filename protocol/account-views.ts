@@ -27,7 +27,7 @@ export const EntryView = z.strictObject({
   id: z.string(),
   posting_id: z.string(),
   at: Time,
-  kind: z.enum(["promotion", "hold", "charge", "release"]),
+  kind: z.enum(["promotion", "hold", "charge", "release", "refund"]),
   book: z.enum(["available", "held", "earned"]),
   funds: z.enum(["cash", "promotion"]),
   amount: Money,

@@ -158,6 +158,12 @@ export const LogReport = z.strictObject({
 });
 export type LogReport = z.infer<typeof LogReport>;
 
+/** Who pulls a private image; null for everybody's. */
+const registryLogin = z
+  .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
+  .nullable()
+  .default(null);
+
 /** A rental that should run here. */
 export const WireRental = z.strictObject({
   id: executionId,
@@ -172,11 +178,7 @@ export const WireRental = z.strictObject({
   env: z.record(z.string(), z.string()),
   /** Runs beside SSH: program and arguments; null for nothing. A runtime without images runs none. */
   command: z.array(z.string()).nullable().default(null),
-  /** Who pulls a private image; null for everybody's. */
-  registry_login: z
-    .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
-    .nullable()
-    .default(null),
+  registry_login: registryLogin,
   ssh_public_keys: z.array(z.string()),
   /** OpenSSH private key PEM of the execution's SSH host key. */
   ssh_host_key: z.string(),
@@ -192,6 +194,7 @@ export const WireBatch = z.strictObject({
   kind: z.literal("batch"),
   image: z.string(),
   command: z.array(z.string()),
+  registry_login: registryLogin,
   input_data: z.string(),
   files: z.array(z.string()),
   network: z.boolean(),

@@ -11,14 +11,22 @@ import {
   MAX_TIMEOUT_SECONDS,
 } from "../domain/job/batch.ts";
 import { Env, Image, Micros, Money, Time, text } from "./fields.ts";
-import { ReasonView } from "./views.ts";
+import { ReasonView } from "./job-views.ts";
 
 const count = z.int().min(0);
 const NO_NUL = /^[^\0\p{Cs}]*$/u;
 
+/** As machines name what they deliver: `./a//b/` is `a/b`, and `.` the working directory itself. */
+function plainPath(path: string): string {
+  if (path === "" || path.startsWith("/")) return path;
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  return parts.join("/") || ".";
+}
+
 /** Relative, inside the working directory, without steps up. */
 const OutputPath = z
   .string()
+  .overwrite(plainPath)
   .min(1)
   .max(512)
   .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0\p{Cc}\p{Cs}]+$/u, "a path inside the working directory");
@@ -42,7 +50,7 @@ export const BatchBody = z
   .strictObject({
     kind: z.literal("batch"),
     name: text(255),
-    description: z.string().max(4096).regex(NO_NUL).default(""),
+    description: z.string().max(4096).regex(NO_NUL, "must not contain NUL").default(""),
     docker_image: Image,
     command: Command.default([]),
     environment: Env.default({}),
@@ -64,6 +72,7 @@ export const BatchBody = z
     files: z.array(OutputPath).max(64).default([]),
     network: z.boolean().default(false),
     timeout_seconds: z.int().min(1).max(MAX_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.timeoutSeconds),
+    /** longest wait for machines, in seconds; shorter where all that fit it have refused it */
     queue_timeout: z.int().min(1).max(MAX_QUEUE_TIMEOUT_SECONDS).default(BATCH_DEFAULTS.queueTimeoutSeconds),
     /** dearest price of one execution an hour */
     max_price: Micros.optional(),
@@ -79,7 +88,7 @@ export const SeedSubmitBody = z
     /** absent: that is how it is known */
     kind: z.undefined().optional().meta({ not: {} }),
     name: text(255),
-    description: z.string().max(4096).regex(NO_NUL).nullish(),
+    description: z.string().max(4096).regex(NO_NUL, "must not contain NUL").nullish(),
     docker_image: Image,
     command: Command,
     environment: Env.nullish(),
@@ -152,7 +161,8 @@ export const BatchJobView = z.strictObject({
   /** stdout of the accepted result; where it is verified with several, of one of those that agree */
   result: z.string().optional(),
   error_message: z.string().optional(),
-  credits_required: z.number(),
+  /** the seed's, one for every job: what it costs is told in USD */
+  credits_required: count,
 
   assurance: z.enum(ASSURANCES),
   dispatch: z.enum(DISPATCHES),
@@ -173,7 +183,10 @@ export const BatchJobView = z.strictObject({
   executions_count: count,
   /** most that one execution may cost an hour */
   price_per_hour: Money,
+  /** less what was given back */
   cost_so_far: Money,
+  /** given back because the result was taken back */
+  refunded: Money,
   held: Money,
   created_at: Time,
 });
@@ -183,17 +196,19 @@ export type BatchJobView = z.infer<typeof BatchJobView>;
 export const BatchExecutionView = z.strictObject({
   id: z.string(),
   job_id: z.string(),
-  /** the provider's id, as the seed calls it */
+  /** what its machine is called among `/nodes`: a third-party worker's own id, else the provider's */
   node_id: z.string(),
   status: z.enum(EXECUTION_STATUSES),
   started_at: Time.optional(),
   completed_at: Time.optional(),
   result: z.string().optional(),
+  /** of a third-party worker the SHA-256 of `result`, as it reported it; else that of the manifest. Only beside a result */
   result_hash: z.string().optional(),
   error_message: z.string().optional(),
   logs: z.string().optional(),
 
   number: count,
+  provider_id: z.string(),
   provider_name: z.string(),
   region: z.string(),
   reputation: count,
@@ -211,8 +226,8 @@ export const BatchExecutionView = z.strictObject({
   files: z.array(z.strictObject({ path: z.string(), bytes: count })),
   price_per_hour: Money,
   cost: Money,
-  /** `verification`: the broker paid for it */
-  paid_by: z.enum(["customer", "verification"]).nullable(),
+  /** `verification`: the broker paid for it; `refunded`: the customer did, and got it back */
+  paid_by: z.enum(["customer", "verification", "refunded"]).nullable(),
   /** whether results are shown already */
   revealed: z.boolean(),
 });

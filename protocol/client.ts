@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { ProblemCode } from "../domain/errors.ts";
 import type { OperationShape } from "./operation.ts";
 import { OPERATION_NAMES, type OperationName, type Operations, operations, pathOf } from "./operations.ts";
-import { Problem } from "./views.ts";
+import { Problem } from "./problem.ts";
 
 type Part<K extends string, S extends z.ZodType> =
   Record<string, never> extends z.input<S> ? { readonly [P in K]?: z.input<S> } : { readonly [P in K]: z.input<S> };

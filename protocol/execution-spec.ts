@@ -32,6 +32,7 @@ export function toWireBatch(spec: BatchSpec): WireBatch {
     kind: spec.kind,
     image: spec.image,
     command: [...spec.command],
+    registry_login: spec.registryLogin ? { ...spec.registryLogin } : null,
     input_data: spec.inputData,
     files: [...spec.files],
     network: spec.network,

@@ -1,4 +1,5 @@
 // The fields that many operations share. Query strings stay strings on the wire and are parsed, never coerced.
+// What is shown is snake_case, money a decimal string, a time RFC 3339 with a zone.
 import { z } from "zod";
 import type { Id, IdPrefix } from "../domain/ids.ts";
 import { parseMicros } from "../domain/money/micros.ts";
@@ -49,6 +50,9 @@ export function queryInt(min: number, max: number) {
     .pipe(z.number().min(min).max(max));
 }
 
+/** Yes or no in a query string. */
+export const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
+
 /** A parameter that may be repeated in a query string: any of its values. */
 export function queryList<S extends z.ZodType>(value: S, max: number) {
   return z.array(value).min(1).max(max);
@@ -78,7 +82,9 @@ export const Image = z
 
 const MAX_ENV_BYTES = 32 * 1024;
 
-const EnvName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable name");
+const EnvName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a name of letters, digits and _ that no digit begins");
 /** Variables of a job. */
 export const Env = z
   .record(

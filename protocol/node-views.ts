@@ -20,6 +20,8 @@ export const EvidenceView = z.strictObject({
   proven: z.boolean(),
   quarantined: z.boolean(),
   quarantine_reason: z.string().nullable(),
+  /** why it gets the broker's own checks and no customer's batch jobs; null where that is not so, or it is in quarantine itself */
+  held_back: z.string().nullable(),
 });
 export type EvidenceView = z.infer<typeof EvidenceView>;
 
@@ -39,7 +41,7 @@ export const NetworkNodeView = z.strictObject({
   successful_jobs_run: count,
   failed_jobs: count,
   /** one a verified result, as the seed counts; what was earned is in USD, and its owner's to see */
-  credits_earned: z.number(),
+  credits_earned: count,
   last_heartbeat: Time,
   registered_at: Time,
 
@@ -51,7 +53,7 @@ export const NetworkNodeView = z.strictObject({
   owner_short: z.string(),
   runtime: z.enum(RUNTIMES),
   gpus: z.array(z.strictObject({ model: z.string(), vram_mb: count, total: count, available: count })),
-  /** share of what it ran that was verified, 0…1; null before the first */
+  /** verified, of what was verified or went wrong by its own fault, 0…1; null before the first */
   success_rate: z.number().nullable(),
   evidence: EvidenceView,
 });

@@ -4,7 +4,7 @@ import { PROBLEMS } from "../domain/errors.ts";
 import { SIGNATURE_HEADERS } from "./agent.ts";
 import type { Access, OperationShape } from "./operation.ts";
 import { OPERATION_NAMES, operations, pathOf } from "./operations.ts";
-import { Problem } from "./views.ts";
+import { Problem } from "./problem.ts";
 
 type Json = Record<string, unknown>;
 

@@ -3,6 +3,7 @@ import type { FieldProblem } from "../domain/errors.ts";
 import { formatMicros } from "../domain/money/micros.ts";
 import { listNames } from "./fields.ts";
 import { SearchQuery } from "./operations/provider.ts";
+import { readAs } from "./read.ts";
 
 /** The names of a search in the order they are written. */
 export const SEARCH_NAMES = Object.keys(SearchQuery.shape);
@@ -24,16 +25,9 @@ export function readSearch(text: string): SearchRead {
   });
   if (problems.length > 0) return { query: null, problems };
   const parts = [...given].map(([name, values]) => [name, LISTS.has(name) ? values : values[0]]);
-  const parsed = SearchQuery.safeParse(Object.fromEntries(parts));
-  if (parsed.success) return { query: parsed.data, problems: null };
-  return {
-    query: null,
-    problems: parsed.error.issues.flatMap((issue) =>
-      issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => ({ field: key, message: "is not known here" }))
-        : [{ field: String(issue.path[0]), message: issue.message }],
-    ),
-  };
+  const { data, problems: misread } = readAs(SearchQuery, Object.fromEntries(parts));
+  if (misread === null) return { query: data, problems: null };
+  return { query: null, problems: misread.map(({ path, message }) => ({ field: String(path[0]), message })) };
 }
 
 /** The one text of a search: equal searches read the same, however they were written. */

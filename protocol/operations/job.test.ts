@@ -17,7 +17,7 @@ describe("a wrong field is named among those of its kind", () => {
     expect(refused({ kind: "rental", gpu_type: "x", duration_hours: 0 })).toEqual([
       expect.stringMatching(/^duration_hours: /),
     ]);
-    expect(refused({ kind: "rental", duration_hours: 1 })).toEqual(["gpu_type: name a gpu_type or a provider_id"]);
+    expect(refused({ kind: "rental", duration_hours: 1 })).toEqual(["gpu_type: name a GPU model or a provider"]);
     expect(refused({ kind: "rental", gpu_type: "x", duration_hours: 1, redundancy: 3 })).toEqual(["redundancy"]);
   });
 
@@ -44,6 +44,13 @@ describe("a wrong field is named among those of its kind", () => {
       expect(refused({ ...kind, ...seed, environment: { BERTH_X: "1" } })[0]).toMatch(/^environment: .*BERTH_/);
     }
   });
+});
+
+test("an output file is asked for by the path that machines deliver it under, however it is spelled", () => {
+  const files = ["./a", "b//c/", "d/./e", ".", "./"];
+  expect(JobBody.parse({ kind: "batch", ...seed, files })).toMatchObject({ files: ["a", "b/c", "d/e", ".", "."] });
+  for (const path of ["/a", "//a", "./../a", "a/./../b"])
+    expect(refused({ kind: "batch", ...seed, files: [path] })).toEqual([expect.stringMatching(/^files.0: /)]);
 });
 
 test("what has no kind and no docker_image, or an unknown kind, is told of the kind", () => {

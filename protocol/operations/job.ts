@@ -13,8 +13,8 @@ import {
   SeedSubmitBody,
 } from "../batch.ts";
 import { Env, Image, idField, Micros, Page, text } from "../fields.ts";
+import { EstimateView, EventView, JobView, LogsView, PortLinkView, TemplateView } from "../job-views.ts";
 import { operation } from "../operation.ts";
-import { EstimateView, EventView, JobView, LogsView, PortLinkView, TemplateView } from "../views.ts";
 
 /**
  * A wish for a rental. Cores, memory and storage default to 4, 16 GB and 50 GB for each GPU, storage to more where the
@@ -46,11 +46,11 @@ export const RentalBody = z
   .meta({ description: "A machine for some hours, with a shell." })
   .refine((body) => body.gpu_count > 0 || !body.gpu_type, {
     path: ["gpu_type"],
-    message: "a CPU-only rental has no gpu_type",
+    message: "a CPU-only rental has no GPU model",
   })
   .refine((body) => body.gpu_count === 0 || body.gpu_type || body.provider_id, {
     path: ["gpu_type"],
-    message: "name a gpu_type or a provider_id",
+    message: "name a GPU model or a provider",
   })
   .refine((body) => body.image === undefined || body.template === undefined, {
     path: ["template"],
@@ -107,6 +107,7 @@ const LogTail = z
   .pipe(z.number().max(10_000));
 
 const jobParams = z.strictObject({ id: idField("job") });
+const anyIdParams = z.strictObject({ id: z.string().max(64) });
 
 export const jobOperations = {
   listTemplates: operation({
@@ -149,9 +150,9 @@ export const jobOperations = {
   getJob: operation({
     method: "GET",
     path: "/jobs/:id",
-    summary: "One of your jobs",
+    summary: "One of your jobs; what can be no id is not found either, as the seed's clients expect",
     access: "read",
-    params: jobParams,
+    params: anyIdParams,
     response: AnyJobView,
   }),
   listJobExecutions: operation({
@@ -160,7 +161,7 @@ export const jobOperations = {
     summary:
       "The panel of a batch job; results and digests are shown once it is decided. Of a job that is not yours: none",
     access: "read",
-    params: z.strictObject({ id: z.string().max(64) }),
+    params: anyIdParams,
     response: BatchExecutionsView,
   }),
   listJobFiles: operation({

@@ -1,6 +1,8 @@
 // The seed's nodes: everybody may look at them; a third-party worker registers, asks for work and delivers.
 import { z } from "zod";
-import { Page, text } from "../fields.ts";
+import { NODE_SORTS, NODE_STATUSES, STANDINGS } from "../../domain/provider/node-status.ts";
+import { RUNTIMES } from "../../domain/provider/state.ts";
+import { Flag, Page, text } from "../fields.ts";
 import { NetworkNodesView, NetworkNodeView, PendingJobsView, StatsView } from "../node-views.ts";
 import { operation } from "../operation.ts";
 
@@ -9,6 +11,8 @@ const NODE_ID = /^(?!register$)(?!\.{1,2}$)[A-Za-z0-9._~@:-]{1,64}$/;
 /** What a worker calls itself, or the id of a provider. */
 export const NodeId = z.string().regex(NODE_ID, "letters, digits and . _ ~ @ : -, at most 64");
 
+/** As long as the seed keeps it. */
+const MOST_REGION = 100;
 const STORABLE = /^[^\p{Cs}]*$/u;
 const nodeParams = z.strictObject({ id: NodeId });
 
@@ -18,7 +22,7 @@ export const RegisterBody = z.strictObject({
   region: z
     .string()
     .trim()
-    .max(32)
+    .max(MOST_REGION)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
     .nullish(),
   cpu_cores: z.int().min(1).max(4096),
@@ -27,7 +31,7 @@ export const RegisterBody = z.strictObject({
   gpu_model: z
     .string()
     .trim()
-    .max(80)
+    .max(255)
     .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not contain control characters")
     .nullish(),
 });
@@ -52,13 +56,28 @@ export const WorkerResult = z.strictObject({
 });
 export type WorkerResult = z.infer<typeof WorkerResult>;
 
+export const NodesQuery = z.strictObject({
+  status: z.enum(NODE_STATUSES).optional(),
+  /** what is known of its results */
+  standing: z.enum(STANDINGS).optional(),
+  runtime: z.enum(RUNTIMES).optional(),
+  /** whether it has one */
+  gpu: Flag.optional(),
+  region: text(MOST_REGION).optional(),
+  /** part of a name, an id, an owner's address, a region or a GPU model */
+  search: text(80).optional(),
+  sort: z.enum(NODE_SORTS).optional(),
+  ...Page,
+});
+export type NodesQuery = z.infer<typeof NodesQuery>;
+
 export const nodeOperations = {
   listNodes: operation({
     method: "GET",
     path: "/nodes",
-    summary: "Providers as the seed's clients read them, newest first, a hundred at a time",
+    summary: "Providers as the seed's clients read them, newest first unless asked otherwise, a hundred at a time",
     access: "public",
-    query: z.strictObject({ ...Page }),
+    query: NodesQuery,
     response: NetworkNodesView,
   }),
   getNode: operation({

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ADMISSIONS } from "../../domain/provider/state.ts";
 import { idField, Page, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { AppealView, OperatorProviderView, ProviderEventView } from "../views.ts";
+import { AppealView, OperatorProviderView, ProviderEventView } from "../provider-views.ts";
 
 const params = z.strictObject({ id: idField("prov") });
 const reason = z.strictObject({ reason: text(500) });

@@ -3,8 +3,15 @@ import { z } from "zod";
 import { AgentDrain, LogReport } from "../agent.ts";
 import { idField, Micros, Page, queryInt, Time, text } from "../fields.ts";
 import { operation } from "../operation.ts";
+import {
+  DayEarnedView,
+  MaintenanceView,
+  OwnProviderView,
+  ProviderEventView,
+  ReputationEventView,
+  SampleView,
+} from "../provider-views.ts";
 import { ResultsAnswer, ResultsReport } from "../results.ts";
-import { MaintenanceView, OwnProviderView, ProviderEventView, ReputationEventView, SampleView } from "../views.ts";
 
 const params = z.strictObject({ id: idField("prov") });
 const eventId = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
@@ -49,6 +56,19 @@ export const ownProviderOperations = {
     params,
     query: z.strictObject({ ...Page }),
     response: events,
+  }),
+  listEarnings: operation({
+    method: "GET",
+    path: "/providers/:id/earnings",
+    summary: "What a machine earned, by day of UTC, newest first; days without a booking are left out",
+    access: "read",
+    params,
+    query: z.strictObject({ ...Page }),
+    response: z.strictObject({
+      days: z.array(DayEarnedView),
+      count: z.int(),
+      next_cursor: z.string().nullable(),
+    }),
   }),
   listSamples: operation({
     method: "GET",

@@ -3,12 +3,12 @@ import { z } from "zod";
 import { MARKET_SORTS } from "../../domain/placement/facets.ts";
 import { PROVIDER_STATUSES, RUNTIMES } from "../../domain/provider/state.ts";
 import { Enrol, Heartbeat, HeartbeatAnswer } from "../agent.ts";
-import { idField, Micros, Page, queryInt, queryList, Time, text } from "../fields.ts";
+import { Flag, idField, Micros, Page, queryInt, queryList, Time, text } from "../fields.ts";
+import { AvailabilityView, SearchView } from "../market-views.ts";
 import { operation } from "../operation.ts";
-import { AvailabilityView, ProviderView, SearchView } from "../views.ts";
+import { ProviderView } from "../provider-views.ts";
 
 const MAX_VALUES = 32;
-const Flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 const vramMb = queryInt(0, 4_194_304).optional();
 const gpus = queryInt(0, 64).optional();

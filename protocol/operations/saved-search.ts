@@ -1,8 +1,8 @@
 // Searches that people keep, and the price alerts they raise in the console.
 import { z } from "zod";
 import { idField, Micros, Page, text } from "../fields.ts";
+import { AlertView, SavedSearchView } from "../market-views.ts";
 import { operation } from "../operation.ts";
-import { AlertView, SavedSearchView } from "../views.ts";
 
 export const SaveSearch = z.strictObject({
   name: text(80),
