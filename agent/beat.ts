@@ -2,10 +2,10 @@
 import { randomBytes } from "node:crypto";
 import type { ProviderId } from "../domain/ids.ts";
 import type { Heartbeat, HeartbeatAnswer } from "../protocol/agent.ts";
-import { type BrokerClient, BrokerError } from "./broker-client.ts";
+import { type BrokerClient, BrokerError, retryDelayMs } from "./broker-client.ts";
 import type { Log } from "./log.ts";
 import type { MachineWatch } from "./machine-watch.ts";
-import { type Backoff, backoffMs, createPace, rest } from "./pace.ts";
+import { type Backoff, createPace, rest } from "./pace.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import type { Sequence } from "./sequence.ts";
@@ -17,7 +17,6 @@ const INSTANCE = randomBytes(16).toString("hex");
 const WAIT_SECONDS = 25;
 const TROUBLE: Backoff = { firstMs: 500, capMs: 30_000 };
 const REFUSED: Backoff = { firstMs: 10_000, capMs: 30_000 };
-const LONGEST_DELAY_MS = 60_000;
 /** How many numbers are left out after so many refusals in a row as stale: an overtaken message, then a clock set back. */
 const JUMPS = [0, 1e6, 1e9, 1e12];
 
@@ -114,8 +113,10 @@ export function startBeating(deps: BeatDeps): { stop(): Promise<void> } {
       stale += 1;
       return;
     }
-    const jittered = backoffMs(problem?.refused ? refused : trouble, failures, Math.random());
-    const delayMs = Math.min(LONGEST_DELAY_MS, Math.max(100, jittered, problem?.retryAfterMs ?? 0));
+    const delayMs = retryDelayMs(error, problem?.refused ? refused : trouble, failures, {
+      leastMs: 100,
+      mostMs: 60_000,
+    });
     failures += 1;
     log.warn({ err: error, failures, delayMs: Math.round(delayMs) }, "no beat; executions keep running");
     watcher?.failed(error, failures, delayMs, new Date());

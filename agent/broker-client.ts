@@ -13,6 +13,7 @@ import {
 } from "../protocol/agent.ts";
 import { ResultsAnswer, type ResultsReport } from "../protocol/results.ts";
 import { type Identity, parseEnrolment } from "./identity.ts";
+import { type Backoff, backoffMs } from "./pace.ts";
 
 /** Room for the inputs of all batch executions that a large machine can be told to begin at once. */
 const MAX_ANSWER_BYTES = 64 << 20;
@@ -45,6 +46,20 @@ export class BrokerError extends Error {
   get refused(): boolean {
     return this.status !== undefined && this.status >= 400 && this.status < 500 && this.status !== 429;
   }
+}
+
+/**
+ * How long to wait after a call that failed: the backoff with its jitter, or as long as the broker asked, within bounds.
+ * @param failures in a row before this one
+ */
+export function retryDelayMs(
+  error: unknown,
+  backoff: Backoff,
+  failures: number,
+  { leastMs, mostMs }: { readonly leastMs: number; readonly mostMs: number },
+): number {
+  const asked = error instanceof BrokerError ? (error.retryAfterMs ?? 0) : 0;
+  return Math.min(mostMs, Math.max(leastMs, asked, backoffMs(backoff, failures, Math.random())));
 }
 
 export interface BrokerClient {

@@ -2,17 +2,15 @@
 import { type ExecutionId, isId, type ProviderId } from "../domain/ids.ts";
 import { type BrokerClient, BrokerError } from "./broker-client.ts";
 import type { Log } from "./log.ts";
-import { type Backoff, backoffMs, rest } from "./pace.ts";
+import { type Backoff, rest } from "./pace.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
+import { startSending } from "./sending.ts";
 import type { Sequence } from "./sequence.ts";
 
 const LOOK_EVERY_MS = 1000;
-/** Of all executions together: under what the broker takes of one machine, 240 a minute. */
+/** Of all executions together: under what the broker takes of one machine in a minute. */
 const MOST_AT_ONCE = 3;
 const TROUBLE: Backoff = { firstMs: 1000, capMs: 60_000 };
-const LONGEST_DELAY_MS = 120_000;
-/** For the last words when the agent stops. */
-const FAREWELL_MS = 2000;
 
 export interface LogSenderDeps {
   readonly broker: Pick<BrokerClient, "reportLogs">;
@@ -28,7 +26,6 @@ export interface LogSenderDeps {
 /** Sends until stopped, and at the stop what is left, as far as that goes quickly. */
 export function startSendingLogs(deps: LogSenderDeps): { stop(): Promise<void> } {
   const { broker, providerId, runtime, sequence, log, lookEveryMs = LOOK_EVERY_MS, trouble = TROUBLE } = deps;
-  const stopping = new AbortController();
   /** Where each goes on, as the broker said; `refused` where it wants no more of it. */
   const places = new Map<ExecutionId, number | "refused" | "unknown">();
   let turn = 0;
@@ -72,39 +69,15 @@ export function startSendingLogs(deps: LogSenderDeps): { stop(): Promise<void> }
     return made;
   }
 
-  async function loop(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted; ) {
-      try {
-        await round(stopping.signal);
-        failures = 0;
-        await rest(lookEveryMs, stopping.signal);
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        const asked = error instanceof BrokerError ? (error.retryAfterMs ?? 0) : 0;
-        const delayMs = Math.min(LONGEST_DELAY_MS, Math.max(100, asked, backoffMs(trouble, failures, Math.random())));
-        if (failures === 0)
-          log.warn({ err: error }, "logs are not sent now; they are kept here, as far as there is room");
-        failures += 1;
-        await rest(delayMs, stopping.signal);
-      }
-    }
-  }
-
-  async function farewell(): Promise<void> {
-    const signal = AbortSignal.timeout(FAREWELL_MS);
-    try {
-      while (!signal.aborted && (await round(signal)) > 0);
-    } catch {
-      // The broker is away: what was not sent is here at the next start, where the execution is.
-    }
-  }
-
-  const done = loop();
-  return {
-    async stop() {
-      stopping.abort();
-      await done;
-      await farewell();
+  return startSending({
+    round: async (signal) => {
+      await round(signal);
+      await rest(lookEveryMs, signal);
     },
-  };
+    farewell: async (signal) => {
+      while (!signal.aborted && (await round(signal)) > 0);
+    },
+    ...{ trouble, retry: { leastMs: 100, mostMs: 120_000 }, log },
+    away: "logs are not sent now; they are kept here, as far as there is room",
+  });
 }

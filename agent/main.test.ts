@@ -1,6 +1,6 @@
 // The program itself, as a process: enrolment, its own death and return, and a demo's stop.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,7 +15,7 @@ const ends: (() => Promise<void> | void)[] = [];
 
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
-}, 30_000);
+}, 60_000);
 
 /** Takes enrolments and beats; answers at once when what is reported differs from what is wanted, else holds. */
 async function broker() {
@@ -89,8 +89,12 @@ async function broker() {
 type Enrolment = ReturnType<typeof Enrol.parse>;
 type Drained = ReturnType<typeof AgentDrain.parse>;
 
-function agent(...args: string[]): ChildProcess & { output: string } {
-  const child = spawn(process.execPath, ["--import", "tsx", resolve("agent/main.ts"), ...args], { stdio: "pipe" });
+const agent = (...args: string[]) => agentWith([], args);
+
+/** @param more descriptors that it is given besides, from 3 on */
+function agentWith(more: readonly (number | "ignore")[], args: readonly string[]): ChildProcess & { output: string } {
+  const stdio = ["pipe" as const, "pipe" as const, "pipe" as const, ...more];
+  const child = spawn(process.execPath, ["--import", "tsx", resolve("agent/main.ts"), ...args], { stdio });
   const seen = Object.assign(child, { output: "" });
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk) => {
@@ -116,10 +120,25 @@ const enrolFlags = (url: string, dir: string) => [
   ...["--declare-gpus", "2x NVIDIA L4:23034", "--declare-gpus", "1x NVIDIA A10:24564", "--declare-cpus", "8"],
 ];
 
+test("what whoever started the agent left open reaches nothing that it starts", async () => {
+  const { url, dir, lastState } = await broker();
+  const secret = resolve("package.json");
+  const fd = openSync(secret, "r");
+  const far = Array.from({ length: 40 }, (_, n) => (n === 6 || n === 39 ? fd : ("ignore" as const))); // 9 and 42
+  const started = agentWith(far, ["start", ...enrolFlags(url, dir), "--stop-executions-on-exit"]);
+  const holds = (pid = 0) =>
+    readdirSync(`/proc/${pid}/fd`).filter((name) => readlinkSync(`/proc/${pid}/fd/${name}`) === secret);
+  expect(holds(started.pid).length).toBeGreaterThan(0); // before it has begun
+  expect(await until(() => lastState() === "ready", 40_000), started.output).toBe(true);
+  expect(supervisors(dir).map(holds)).toEqual([[]]);
+  started.kill("SIGTERM");
+  await exited(started);
+}, 60_000);
+
 test("start enrols once, serves, outlives its agent's death, and tells a demo's stop at the next start", async () => {
   const { url, dir, enrolments, beats, lastState, world, release } = await broker();
   const first = agent("start", ...enrolFlags(url, dir), "--stop-executions-on-exit");
-  expect(await until(() => lastState() === "ready", 20_000), first.output).toBe(true);
+  expect(await until(() => lastState() === "ready", 40_000), first.output).toBe(true);
   expect(enrolments).toHaveLength(1);
   expect(enrolments[0]).toMatchObject({ token: TOKEN, name: "rig-1", region: "local", price_per_cpu_hour: "0.010000" });
   expect(enrolments[0]?.machine.gpus.map((gpu) => gpu.model)).toEqual(["NVIDIA L4", "NVIDIA L4", "NVIDIA A10"]);
@@ -130,7 +149,7 @@ test("start enrols once, serves, outlives its agent's death, and tells a demo's 
   expect(supervisors(dir)).toHaveLength(1);
   const before = beats.length;
   const second = agent("start", ...enrolFlags(url, dir), "--stop-executions-on-exit");
-  await until(() => beats.length > before, 20_000);
+  await until(() => beats.length > before, 40_000);
   expect(beats[before]?.executions, second.output).toEqual([port]); // adopted: in its very first beat
   expect(beats[before]?.seq).toBeGreaterThan(beats[before - 1]?.seq ?? 0);
 
@@ -139,7 +158,7 @@ test("start enrols once, serves, outlives its agent's death, and tells a demo's 
   expect(second.exitCode, second.output).toBe(0);
   expect(supervisors(dir)).toEqual([]);
   const third = agent("start", "--data-dir", dir);
-  await until(() => lastState() === "ended", 20_000);
+  await until(() => lastState() === "ended", 40_000);
   expect(beats.at(-1)?.executions, third.output).toMatchObject([
     { id: EXECUTION, state: "ended", cause: "demo-stopped" },
   ]);
@@ -159,14 +178,14 @@ test("start enrols once, serves, outlives its agent's death, and tells a demo's 
 test("without the flag the agent's end leaves executions running", async () => {
   const { url, dir, lastState, world, beats } = await broker();
   const first = agent("start", ...enrolFlags(url, dir));
-  expect(await until(() => lastState() === "ready", 20_000), first.output).toBe(true);
+  expect(await until(() => lastState() === "ready", 40_000), first.output).toBe(true);
   first.kill("SIGTERM");
   await exited(first);
   expect(supervisors(dir)).toHaveLength(1);
   world.wanted = false;
   const second = agent("start", "--data-dir", dir);
   expect(
-    await until(() => beats.at(-1)?.executions.length === 0 && supervisors(dir).length === 0, 20_000),
+    await until(() => beats.at(-1)?.executions.length === 0 && supervisors(dir).length === 0, 40_000),
     second.output,
   ).toBe(true);
 }, 60_000);
@@ -192,12 +211,12 @@ test("a start without identity and token says what to give", async () => {
   expect(lost.exitCode).toBe(1);
   expect(lost.output).toContain("--token");
   rmSync(dir, { recursive: true, force: true });
-}, 20_000);
+}, 60_000);
 
 test("beside a running agent: status tells of it, drain takes a number of the same sequence, a second agent is refused", async () => {
   const { url, dir, beats, drains, world, lastState, release } = await broker();
   const first = agent("start", ...enrolFlags(url, dir));
-  expect(await until(() => lastState() === "ready", 20_000), first.output).toBe(true);
+  expect(await until(() => lastState() === "ready", 40_000), first.output).toBe(true);
   const said = async (...args: string[]) => {
     const child = agent(...args, "--data-dir", dir);
     await exited(child);
@@ -239,4 +258,4 @@ test("enrol says what it told the broker and what comes next", async () => {
   expect(first.output).toContain(`Enrolled as ${PROVIDER}.`);
   expect(first.output).toContain("2 × NVIDIA L4 (declared), 1 × NVIDIA A10 (declared)");
   expect(first.output).toContain(` install --data-dir ${dir}`);
-}, 30_000);
+}, 60_000);

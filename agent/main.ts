@@ -5,11 +5,13 @@ import { AGENT_VERSION } from "./beat.ts";
 import { BrokerError } from "./broker-client.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { enrolCommand } from "./commands/enrol.ts";
-import { installCommand, uninstallCommand } from "./commands/install.ts";
+import { installCommand } from "./commands/install.ts";
 import { joinCommandLine } from "./commands/join.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { statusCommand } from "./commands/status.ts";
+import { uninstallCommand } from "./commands/uninstall.ts";
 import { ConfigError, type ConfigFlags, type DeclaredGpu, JOINS, parseDeclaredGpus } from "./config.ts";
+import { closeInherited } from "./inherited.ts";
 import { createLog } from "./log.ts";
 import { resolvePaths } from "./paths.ts";
 import { superviseHere } from "./runtimes/registry.ts";
@@ -141,6 +143,7 @@ withMachine(
 withMachine(program.command("start").description("serve the broker; enrols first where that is still to be done"))
   .option("--stop-executions-on-exit", "end what runs here when the agent ends (for demos)")
   .action(async (flags: MachineFlags & { stopExecutionsOnExit?: boolean }) => {
+    closeInherited();
     const { token, stopExecutionsOnExit = false } = flags;
     const wish = { paths: resolvePaths(flags), token, flags: toConfigFlags(flags), stopExecutionsOnExit };
     await serve({ ...wish, supervisor: supervisorCommand() }, createLog(), abortOnSignals());

@@ -1,10 +1,11 @@
 // How fast the agent may speak: a token bucket against spinning, and backoff with full jitter against a broker in trouble.
 import { setTimeout as sleep } from "node:timers/promises";
 
-const BURST = 4;
-const PER_SECOND = 4;
+/** Together under what a broker takes of one machine in a minute (server/http/limits.ts). */
+const BURST = 10;
+const PER_SECOND = 10;
 
-/** At most 4 at once and 4 a second for ever. `take` resolves when the next one may go, or when aborted. */
+/** At most 10 at once and 10 a second for ever. `take` resolves when the next one may go, or when aborted. */
 export function createPace(nowMs: () => number = () => performance.now()): {
   take(signal: AbortSignal): Promise<void>;
 } {

@@ -7,23 +7,19 @@ import { type ResultReport, resultText } from "../protocol/results.ts";
 import { type BrokerClient, BrokerError } from "./broker-client.ts";
 import type { Identity } from "./identity.ts";
 import type { Log } from "./log.ts";
-import { type Backoff, backoffMs, rest } from "./pace.ts";
+import { type Backoff, createPace, rest } from "./pace.ts";
 import type { FinishedRun } from "./runtimes/finished-run.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
+import { startSending } from "./sending.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** For results that end together to travel together. */
-const GATHER_MS = 5;
 const MOST_RESULTS = 100;
 const MOST_BYTES = 1.5 * 1024 * 1024;
 /** What the adoption of an earlier run's results, or a lost call, is caught up by. */
 const LOOK_EVERY_MS = 5000;
 const TROUBLE: Backoff = { firstMs: 500, capMs: 30_000 };
-const LONGEST_DELAY_MS = 60_000;
 /** Of one result that the broker refuses to read: nothing that waits behind it is held up. */
 const UNREADABLE_AGAIN_MS = 60_000;
-/** For what is left when the agent stops. */
-const FAREWELL_MS = 2000;
 
 export interface ResultSenderDeps {
   readonly broker: Pick<BrokerClient, "reportResults">;
@@ -41,11 +37,11 @@ export interface ResultSenderDeps {
 export function startSendingResults(deps: ResultSenderDeps): { stop(): Promise<void> } {
   const { broker, providerId, identity, runtime, sequence, log } = deps;
   const { trouble = TROUBLE, lookEveryMs = LOOK_EVERY_MS } = deps;
-  const stopping = new AbortController();
   /** What the broker has answered for good. */
   const settled = new Set<ExecutionId>();
   /** When what the broker could not read is tried again, alone; on the monotonic clock. */
   const unreadable = new Map<ExecutionId, number>();
+  const pace = createPace();
   let woken = new AbortController();
   runtime.onResult(() => woken.abort());
 
@@ -118,48 +114,24 @@ export function startSendingResults(deps: ResultSenderDeps): { stop(): Promise<v
     }
   }
 
-  async function loop(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted; ) {
+  return startSending({
+    round: async (signal) => {
       woken = new AbortController(); // from here on a result wakes: what is read below may be old already
-      try {
-        const batch = await gather();
-        if (batch.length === 0) {
-          await rest(lookEveryMs, AbortSignal.any([stopping.signal, woken.signal]));
-          if (woken.signal.aborted) await rest(GATHER_MS, stopping.signal);
-          continue;
-        }
-        await send(batch, stopping.signal);
-        failures = 0;
-      } catch (error) {
-        if (stopping.signal.aborted) return;
-        const asked = error instanceof BrokerError ? (error.retryAfterMs ?? 0) : 0;
-        const delayMs = Math.min(LONGEST_DELAY_MS, Math.max(20, asked, backoffMs(trouble, failures, Math.random())));
-        if (failures === 0)
-          log.warn({ err: error }, "results are not delivered now; they are kept here and sent again");
-        failures += 1;
-        await rest(delayMs, stopping.signal);
+      const batch = await gather();
+      if (batch.length === 0) {
+        await rest(lookEveryMs, AbortSignal.any([signal, woken.signal]));
+        return;
       }
-    }
-  }
-
-  async function farewell(): Promise<void> {
-    const signal = AbortSignal.timeout(FAREWELL_MS);
-    try {
+      await send(batch, signal);
+      await pace.take(signal); // what ends until then travels together
+    },
+    farewell: async (signal) => {
       for (let batch = await gather(); batch.length > 0 && !signal.aborted; batch = await gather())
         await send(batch, signal);
-    } catch {
-      // The broker is away: they are here at the next start.
-    }
-  }
-
-  const done = loop();
-  return {
-    async stop() {
-      stopping.abort();
-      await done;
-      await farewell();
     },
-  };
+    ...{ trouble, retry: { leastMs: 20, mostMs: 60_000 }, log },
+    away: "results are not delivered now; they are kept here and sent again",
+  });
 }
 
 /** What a result is on the wire, signed by this machine. The same run gives the same report. */

@@ -13,6 +13,10 @@ const MEANING: Record<ProviderStatus, { readonly serving: boolean; readonly next
   joined: { serving: true, next: "The broker waits until what it has ended is gone from this machine." },
   available: { serving: true, next: "Nothing to do: it takes work." },
   draining: { serving: true, next: "It takes no new work. Take work again: berth-agent drain --resume." },
+  quarantined: {
+    serving: true,
+    next: "It was caught with wrong results and takes no new work: see its page at the broker.",
+  },
   offline: { serving: true, next: "The broker counts it as offline until its next beat." },
 };
 

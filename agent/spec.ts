@@ -7,6 +7,12 @@ import type { HeartbeatAnswer } from "../protocol/agent.ts";
 export const idOf = <P extends IdPrefix>(prefix: P) =>
   z.custom<Id<P>>((value) => typeof value === "string" && isId(prefix, value), `not an id of kind ${prefix}`);
 
+/** Orders written down by an agent that did not know of it have none. */
+const registryLogin = z
+  .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
+  .nullable()
+  .default(null);
+
 const Rental = z.strictObject({
   id: idOf("exec"),
   jobId: idOf("job"),
@@ -18,12 +24,9 @@ const Rental = z.strictObject({
   diskGb: z.int(),
   gpuUuids: z.array(z.string()),
   env: z.record(z.string(), z.string()),
-  // Orders written down by an agent that did not know them have neither.
+  /** As of a login, older orders have none. */
   command: z.array(z.string()).nullable().default(null),
-  registryLogin: z
-    .strictObject({ registry: z.string(), username: z.string(), password: z.string() })
-    .nullable()
-    .default(null),
+  registryLogin,
   sshPublicKeys: z.array(z.string()),
   sshHostKey: z.string(),
   deadline: z.iso.datetime({ offset: true }),
@@ -36,6 +39,7 @@ const Batch = z.strictObject({
   kind: z.literal("batch"),
   image: z.string(),
   command: z.array(z.string()),
+  registryLogin,
   inputData: z.string(),
   files: z.array(z.string()),
   network: z.boolean(),
@@ -70,6 +74,7 @@ export function toSpec(wire: HeartbeatAnswer["executions"][number]): AnySpec {
     ...shared,
     kind: wire.kind,
     command: wire.command,
+    registryLogin: wire.registry_login,
     inputData: wire.input_data,
     files: wire.files,
     network: wire.network,

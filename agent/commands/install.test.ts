@@ -12,10 +12,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Probe } from "../checks.ts";
 import { LEAST_DISK_GB } from "../checks.ts";
 import { SYSTEM_CONFIG, SYSTEM_DATA } from "../paths.ts";
-import { type InstallWish, installCommand, type System, uninstallCommand } from "./install.ts";
+import type { Probe } from "../probe.ts";
+import { type InstallWish, installCommand, type System } from "./install.ts";
+import { uninstallCommand } from "./uninstall.ts";
 
 const PATHS = { dataDir: SYSTEM_DATA, config: SYSTEM_CONFIG };
 const PROVIDER = "prov_01arz3ndektsv4rrffq69g5fav";

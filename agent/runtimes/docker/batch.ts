@@ -5,7 +5,7 @@ import type { BatchSpec, EndCause } from "../../../domain/execution/spec.ts";
 import { MAX_RESULT_BYTES, MAX_STDERR_BYTES } from "../../../domain/job/batch.ts";
 import { rest } from "../../pace.ts";
 import { type FinishedRun, finish, refused, type Shortfall, tooLarge } from "../finished-run.ts";
-import { create, ended, haveNetwork, kill, look, NotBegun, type Seen, start } from "./container.ts";
+import { create, ended, endedSoon, haveNetwork, kill, look, NotBegun, type Seen, start } from "./container.ts";
 import { diskFull, logTooLarge } from "./disk.ts";
 import { type Engine, openStdin, openStream, within } from "./engine.ts";
 import { countdown, type Execution, type Ground } from "./execution.ts";
@@ -22,41 +22,49 @@ const PAST_DEADLINE_MS = 60_000;
 const LATE_MS = 5000;
 /** For reading what a program wrote that was ended: there is no result to miss. */
 const TELL_MS = 5000;
+const READ_ALONG_AFTER_MS = 1000;
 /** 128 and SIGXFSZ: a file larger than its disk. */
 const FILE_TOO_LARGE = 153;
 
 /** Takes it on from wherever it is. Resolves when it ended; throws where the engine went away. */
 export async function passBatch(x: Execution, spec: BatchSpec, ground: Ground, engine: Engine, signal: AbortSignal) {
+  let feeding: Feeding | undefined;
   try {
     let seen = await look(engine, x.id);
     if (!seen && (await isMarked(x.dir, "started")))
       return await settle(x, ground, lost("Its container was taken away."));
     seen ??= await make(x, spec, ground, engine, signal);
     if (seen.stage === "created") {
-      await begin(x, spec, engine, seen);
+      feeding = await begin(x, spec, engine, seen);
       seen = (await look(engine, x.id)) ?? seen;
     } else if (spec.inputData !== "" && !(await isMarked(x.dir, "fed"))) {
-      await cutOff(x, engine, { end: "infrastructure", detail: "The agent ended while it was given its input." });
+      await cutOff(x, engine, {
+        end: "infrastructure",
+        detail: "The agent or its engine ended while it was given its input.",
+      });
     }
     if (seen.stage === "running") {
       const since = new Date((seen.startedAt?.getTime() ?? Date.now()) + x.order.brokerAheadMs).toISOString();
       await ground.setState(x, { phase: "running", since });
-      const cut = await watch(x, spec, engine, seen, signal);
+      const cut = await watch(x, spec, engine, seen, feeding, signal);
       if (signal.aborted) return;
       if (cut) await cutOff(x, engine, cut);
     }
     seen = await look(engine, x.id);
     if (seen?.stage === "running") return; // not yet: the next pass looks again
+    if (feeding) await mark(x.dir, "fed"); // it ended with what it wanted to read
     await settle(x, ground, seen ? await judge(x, spec, engine, seen) : lost("Its container was taken away."));
   } catch (error) {
     if (error instanceof ImageError) return settle(x, ground, refused({ end: error.trouble, detail: error.message }));
     if (!(error instanceof NotBegun)) throw error;
     await settle(x, ground, await notBegun(error));
+  } finally {
+    feeding?.stop();
   }
 }
 
 async function make(x: Execution, spec: BatchSpec, ground: Ground, engine: Engine, signal: AbortSignal): Promise<Seen> {
-  const facts = await haveImage(engine, spec.image, null, signal);
+  const facts = await haveImage(engine, spec.image, spec.registryLogin, signal);
   if (spec.network) await haveNetwork(engine);
   await create(engine, batchContainer(spec, facts, ground.maker(engine)));
   const seen = await look(engine, x.id);
@@ -66,7 +74,14 @@ async function make(x: Execution, spec: BatchSpec, ground: Ground, engine: Engin
   return seen;
 }
 
-async function begin(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen): Promise<void> {
+/** Input on its way into a container: a program may take its time to read it, or never read it. */
+interface Feeding {
+  /** Resolves when all of it is in, or when nobody reads on; rejects where the engine went away. */
+  readonly over: Promise<void>;
+  stop(): void;
+}
+
+async function begin(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen): Promise<Feeding | undefined> {
   const stdin = spec.inputData === "" ? undefined : await openStdin(engine, seen.id);
   stdin?.on("error", () => undefined); // told by `close`
   stdin?.resume();
@@ -77,14 +92,26 @@ async function begin(x: Execution, spec: BatchSpec, engine: Engine, seen: Seen):
     stdin?.destroy();
     throw error;
   }
-  if (!stdin) return;
-  const whole = await new Promise<boolean>((resolve) => {
+  if (!stdin) return undefined;
+  const whole = new Promise<boolean>((resolve) => {
     stdin.once("close", () => resolve(false));
     stdin.end(spec.inputData, () => resolve(true));
   });
-  // A program may end without having read everything; where the engine ended, nobody knows what it read.
-  if (!whole) await within(engine.docker.ping());
-  await mark(x.dir, "fed");
+  let stopped = false;
+  const fed = async () => {
+    // A program may end without having read everything; where the engine ended, nobody knows what it read.
+    if (!(await whole) && !stopped) await within(engine.docker.ping());
+    if (!stopped) await mark(x.dir, "fed");
+  };
+  const over = fed();
+  over.catch(() => undefined); // told to who watches
+  return {
+    over,
+    stop() {
+      stopped = true;
+      stdin.destroy(); // Docker leaves it open when its program has ended
+    },
+  };
 }
 
 /** @returns why it has to be ended; undefined where it ended by itself, or where nobody is to watch any more */
@@ -93,13 +120,15 @@ async function watch(
   spec: BatchSpec,
   engine: Engine,
   seen: Seen,
+  feeding: Feeding | undefined,
   signal: AbortSignal,
 ): Promise<Shortfall | undefined> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   try {
     return await Promise.race([
-      ended(engine, seen, both).then(() => undefined),
+      endedSoon(engine, x.id, seen, both).then(() => undefined),
+      ...(feeding ? [feeding.over.then(() => new Promise<undefined>(() => undefined))] : []),
       tooLong(x, spec, seen, both),
       tooMuch(engine, seen, both),
       logTooLarge(seen.logPath, both),
@@ -127,8 +156,10 @@ const timedOut = ({ timeoutSeconds }: BatchSpec): Shortfall => ({
   detail: `It ran for more than ${timeoutSeconds} s.`,
 });
 
-/** Reads along what it writes, only to end what writes without end. */
+/** Reads along what it writes, only to end what writes without end: most have ended before that begins. */
 async function tooMuch(engine: Engine, seen: Seen, signal: AbortSignal): Promise<Shortfall | undefined> {
+  await rest(READ_ALONG_AFTER_MS, signal);
+  if (signal.aborted) return undefined;
   const seenSoFar = capture(0, 0);
   const over = await readLog(engine, seen, seenSoFar, true, signal);
   if (over) return over;
@@ -192,7 +223,9 @@ async function whyItEnded(spec: BatchSpec, engine: Engine, seen: Seen, runMs: nu
   if (seen.exitCode === FILE_TOO_LARGE)
     return { end: "out-of-disk", detail: `It wrote a file larger than its ${spec.diskGb} GB of disk.` };
   if (runMs > spec.timeoutSeconds * 1000 + LATE_MS) return timedOut(spec);
-  return end ? { end, detail: "It was killed, and neither its memory nor this agent was why." } : undefined;
+  return end
+    ? { end, detail: "It was killed from outside: neither by itself, nor for its memory, nor by this agent." }
+    : undefined;
 }
 
 function lost(detail: string): FinishedRun {

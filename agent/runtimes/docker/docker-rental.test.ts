@@ -5,14 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isId } from "../../../domain/ids.ts";
 import type { ExecutionReport } from "../../../protocol/agent.ts";
 import type { Runtime } from "../runtime.ts";
-import { busybox, openStand, rentalSpec, reportOf, type Stand, sshdImage, stateOf, whyNoPodman } from "./testing.ts";
+import { busybox, openStand, rentalSpec, reportOf, type Stand, sshdImage, stateOf } from "./testing.ts";
+import { whyNoEngine } from "./testing-engines.ts";
 
 const SSHD = "localhost/berth-sshd:1";
 const BARE = "localhost/berth-bare:1";
-const sshd = whyNoPodman === undefined ? sshdImage() : { why: whyNoPodman };
+const sshd = whyNoEngine === undefined ? sshdImage() : { why: whyNoEngine };
 const whyNot = "why" in sshd ? sshd.why : undefined;
 
-describe.skipIf(whyNot)(`rentals in containers (skipped where: ${whyNot ?? "podman or sshd is missing"})`, () => {
+describe.skipIf(whyNot)(`rentals in containers (skipped where: ${whyNot ?? "the engine or sshd is missing"})`, () => {
   let stand: Stand;
   let runtime: Runtime;
   const keys = { host: "", own: "", other: "" };

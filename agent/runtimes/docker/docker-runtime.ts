@@ -8,7 +8,8 @@ import type { ExecutionReport } from "../../../protocol/agent.ts";
 import type { Log } from "../../log.ts";
 import { rest } from "../../pace.ts";
 import { SpecShape } from "../../spec.ts";
-import type { LogText, Runtime } from "../runtime.ts";
+import { createLastWords } from "../last-words.ts";
+import type { Runtime } from "../runtime.ts";
 import { passBatch, stopBatch } from "./batch.ts";
 import { kill, ownContainers, takeAway } from "./container.ts";
 import { type Engine, type Found, findEngine } from "./engine.ts";
@@ -29,8 +30,6 @@ import { passRental } from "./rental.ts";
 import { openRentalLog } from "./rental-log.ts";
 
 const SWEEP_EVERY_MS = 60_000;
-/** Of how many that were removed the last words are kept, until others need the room. */
-const MOST_LAST_WORDS = 64;
 
 export interface DockerRuntimeOptions {
   /** Directory of the executions; made if absent. */
@@ -47,7 +46,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
   const { root, publicHost, log, find = findEngine } = options;
   const most = hardLimits(await readFile("/proc/self/limits", "utf8").catch(() => ""));
   const executions = new Map<ExecutionId, Execution>();
-  const lastWords = new Map<ExecutionId, LogText>();
+  const lastWords = createLastWords();
   const closing = new AbortController();
   let news: () => void = () => undefined;
   let finished: (id: ExecutionId) => void = () => undefined;
@@ -121,27 +120,11 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
       if (execution.state.phase !== "ended") carryOn(execution); // still there, still told of
       throw error;
     }
-    await keepLastWords(execution);
+    if (execution.order.spec.kind === "rental") await lastWords.keep(id, openRentalLog(dir).read);
     await rm(dir, { recursive: true, force: true });
     executions.delete(id);
     log.info({ execution: id }, "execution removed");
     news();
-  }
-
-  /** What was not sent yet is sent after it is gone. */
-  async function keepLastWords({ id, dir, order }: Execution): Promise<void> {
-    if (order.spec.kind !== "rental") return;
-    const own = openRentalLog(dir);
-    let last: LogText | null = null;
-    for (let offset = 0; ; offset = last.offset + last.text.length) {
-      const more = await own.read(offset).catch(() => null);
-      if (!more) break;
-      last = more;
-    }
-    if (!last) return;
-    lastWords.set(id, last);
-    const [oldest] = lastWords.keys();
-    if (lastWords.size > MOST_LAST_WORDS && oldest) lastWords.delete(oldest);
   }
 
   async function adopt(): Promise<void> {
@@ -229,10 +212,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
     async log(id, offset) {
       const execution = executions.get(id);
       if (execution) return execution.order.spec.kind === "rental" ? openRentalLog(execution.dir).read(offset) : null;
-      const last = lastWords.get(id);
-      const from = Math.max(offset, last?.offset ?? 0);
-      const text = last?.text.slice(from - last.offset) ?? "";
-      return text === "" ? null : { offset: from, text };
+      return lastWords.from(id, offset);
     },
     onNews(listener) {
       news = listener;

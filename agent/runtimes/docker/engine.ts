@@ -59,16 +59,24 @@ export async function findEngine(env: Readonly<Record<string, string | undefined
   return { why: `no container engine: ${troubles.join("; ")}`, fix };
 }
 
-const Version = z.object({
-  Version: z.string(),
-  Components: z.array(z.object({ Name: z.string() })).nullish(),
-});
+/** `Docker/24.0.7 (linux)`, `Libpod/4.3.1 (linux)` */
+const Hello = z.object({ headers: z.object({ server: z.string().regex(/^\w+\/[^ ]+/) }) });
 
+/**
+ * By a ping, and not by asking for its version: for that Podman asks the machine's package manager about each of its
+ * helpers, which takes half a second, and minutes where many ask a busy machine.
+ */
 async function connect(socket: string): Promise<Engine> {
   const docker = new Docker({ socketPath: socket });
-  const { Version: version, Components } = Version.parse(await within(docker.version(), HELLO_MS));
-  const podman = Components?.some(({ Name }) => /podman/i.test(Name)) ?? false;
-  return { docker, kind: podman ? "podman" : "docker", version, socket };
+  const { headers } = Hello.parse(await within(ping(docker), HELLO_MS));
+  const [name, version = ""] = headers.server.split(/[/ ]/);
+  return { docker, kind: name === "Libpod" ? "podman" : "docker", version, socket };
+}
+
+async function ping(docker: Docker): Promise<Readable> {
+  const options = { method: "GET", path: "/_ping", isStream: true, statusCodes: { 200: true } };
+  const answer = await dial(docker, options);
+  return answer.resume();
 }
 
 /** Rejects where an engine takes longer than it ever should: then it is away. */

@@ -111,8 +111,9 @@ function errorIn(line: string): string | undefined {
 }
 
 /** undefined while it may be a registry that is away for a moment */
-function pullCause(message: string): ImageTrouble | undefined {
-  if (/unauthori[sz]ed|denied|forbidden|authentication required/i.test(message)) return "image-denied";
+export function pullCause(message: string): ImageTrouble | undefined {
+  if (/unauthori[sz]ed|denied|forbidden|authentication required|no basic auth credentials/i.test(message))
+    return "image-denied";
   if (
     /not found|manifest unknown|does not exist|no such (image|manifest)|name unknown|invalid reference/i.test(message)
   )

@@ -9,7 +9,15 @@ const log = (constraint: string, id = ID) =>
   `[1.0] hello\n${line(constraint, id)}\n[31178.9] Memory cgroup out of memory`;
 
 const who = (change: Partial<KilledEnd>) =>
-  whoKilled({ kind: "podman", container: ID, exitCode: 137, oomKilled: false, kernelLog: "", ...change });
+  whoKilled({
+    kind: "podman",
+    container: ID,
+    exitCode: 137,
+    oomKilled: false,
+    kernelLog: "",
+    witness: "seen",
+    ...change,
+  });
 
 test("who ended well was not killed, whatever became of its children", () => {
   for (const kind of ["docker", "podman"] as const)
@@ -21,20 +29,28 @@ test("an engine's word that memory ran out is believed for every exit code but 0
     for (const exitCode of [1, 137]) expect(who({ kind, exitCode, oomKilled: true })).toBe("out-of-memory");
 });
 
-test("an exit code that is not SIGKILL's is the program's own", () => {
+test("every exit code is the program's own where its engine saw the end and nobody had asked for it, 137 too", () => {
+  for (const kind of ["docker", "podman"] as const)
+    for (const exitCode of [1, 137, 143]) expect(who({ kind, exitCode })).toBeNull();
   expect(who({ exitCode: 1, kernelLog: log("CONSTRAINT_MEMCG") })).toBeNull();
-  expect(who({ kind: "docker", exitCode: 143 })).toBeNull();
 });
 
-test("on Docker a SIGKILL that the engine does not explain is nobody's memory", () => {
-  expect(who({ kind: "docker" })).toBe("infrastructure");
-  expect(who({ kind: "docker", kernelLog: log("CONSTRAINT_MEMCG") })).toBe("infrastructure");
+test("who was ended by a signal that somebody asked its engine for was ended by the machine", () => {
+  for (const kind of ["docker", "podman"] as const)
+    for (const exitCode of [137, 143]) expect(who({ kind, exitCode, witness: "asked" })).toBe("infrastructure");
+});
+
+test("of a SIGKILL that its engine has forgotten nobody is blamed, other codes are believed", () => {
+  for (const kind of ["docker", "podman"] as const) {
+    expect(who({ kind, witness: "forgotten" })).toBe("infrastructure");
+    expect(who({ kind, witness: "forgotten", exitCode: 143 })).toBeNull();
+  }
 });
 
 test("on Podman it is out of memory only where the kernel names this container and its own limit", () => {
   expect(who({ kernelLog: log("CONSTRAINT_MEMCG") })).toBe("out-of-memory");
-  expect(who({ kernelLog: "" })).toBe("infrastructure");
-  expect(who({ kernelLog: log("CONSTRAINT_MEMCG", "0".repeat(64)) })).toBe("infrastructure");
+  expect(who({ kind: "docker", kernelLog: log("CONSTRAINT_MEMCG") })).toBeNull();
+  expect(who({ kernelLog: log("CONSTRAINT_MEMCG", "0".repeat(64)) })).toBeNull();
 });
 
 test("a whole machine short of memory is not the program's fault", () => {

@@ -1,7 +1,6 @@
-// A world for the tests of this runtime: a Podman of its own, in directories of its own, with images made from this
-// machine's files. No registry is asked.
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+// A world for the tests of this runtime: an engine of its own, with images made from this machine's files. No registry is
+// asked.
+import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -23,31 +22,21 @@ import type { FinishedRun } from "../finished-run.ts";
 import type { Runtime } from "../runtime.ts";
 import { openDockerRuntime } from "./docker-runtime.ts";
 import { type Engine, type Found, findEngine } from "./engine.ts";
+import { TEST_ENGINE, type TestEngine, testEngine } from "./testing-engines.ts";
 
 const IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const quiet = { info() {}, warn() {}, error() {} };
-
-/** Why the tests on a real engine cannot run here; undefined where they can. */
-export const whyNoPodman: string | undefined =
-  spawnSync("podman", ["--version"]).error !== undefined
-    ? "podman is not installed: apt install podman"
-    : !existsSync("/bin/busybox")
-      ? "busybox is not installed: apt install busybox-static"
-      : process.getuid?.() !== 0
-        ? "Podman's service wants root here"
-        : undefined;
 
 let count = 0;
 export const newId = <P extends "exec" | "job" | "prov">(prefix: P) =>
   formatId(prefix, Date.now() + count++, crypto.getRandomValues(new Uint8Array(10)));
 
-export interface Stand {
+export interface Stand extends Pick<TestEngine, "command" | "remove" | "starts"> {
   readonly folder: string;
   readonly socket: string;
   readonly engine: Engine;
   readonly found: () => Promise<Found>;
   open(root?: string): Promise<Runtime>;
-  podman(...args: string[]): string;
   /** @param dress makes the files of the image in a directory */
   image(name: string, changes: readonly string[], dress: (root: string) => void): void;
   endService(): Promise<void>;
@@ -55,38 +44,20 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-export async function openStand(): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), "berth-podman-"));
-  const socket = join(folder, "podman.sock");
-  const env = { ...process.env, DOCKER_HOST: undefined };
-  const place = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--tmpdir", join(folder, "tmp")];
-  const base = [...place, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file"];
-  const podman = (...args: string[]) =>
-    execFileSync("podman", [...base, ...args], { env, encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] }).trim();
+/** @param plainRegistries host:port of those that speak no TLS */
+export async function openStand(plainRegistries: readonly string[] = []): Promise<Stand> {
+  const folder = mkdtempSync(join(tmpdir(), `berth-${TEST_ENGINE}-`));
+  const service = testEngine(folder, plainRegistries);
+  const { socket, command, remove, starts } = service;
   const runtimes: Runtime[] = [];
   const found = () => findEngine({ DOCKER_HOST: `unix://${socket}` });
-  let service: ChildProcess | undefined;
-
-  async function startService(): Promise<void> {
-    const args = [...base, "system", "service", "--time=0", `unix://${socket}`];
-    // Where it runs it leaves an empty file `oom` when a container runs out of memory.
-    service = spawn("podman", args, { env, cwd: folder, stdio: "ignore" });
-    if (!(await until(async () => "engine" in (await found()), 20_000))) throw new Error("podman does not serve");
-  }
-
-  async function endService(): Promise<void> {
-    if (!service || service.exitCode !== null || service.signalCode !== null) return;
-    service.kill("SIGKILL");
-    await once(service, "exit");
-    rmSync(socket, { force: true });
-  }
-
-  await startService();
+  await service.start();
   const answer = await found();
   if (!("engine" in answer)) throw new Error(answer.why);
 
   return {
-    ...{ folder, socket, engine: answer.engine, found, podman, startService, endService },
+    ...{ folder, socket, engine: answer.engine, found, command, remove, starts },
+    ...{ startService: service.start, endService: service.kill },
     async open(root = join(folder, `executions-${count++}`)) {
       const runtime = await openDockerRuntime({ root, publicHost: "203.0.113.7", log: quiet, find: found });
       runtimes.push(runtime);
@@ -98,13 +69,11 @@ export async function openStand(): Promise<Stand> {
       dress(root);
       const tar = join(folder, `image-${count++}.tar`);
       execFileSync("tar", ["-C", root, "-cf", tar, "."]);
-      podman("import", "-q", ...[`ENV PATH=${IMAGE_PATH}`, ...changes].flatMap((one) => ["--change", one]), tar, name);
+      command("import", ...[`ENV PATH=${IMAGE_PATH}`, ...changes].flatMap((one) => ["--change", one]), tar, name);
     },
     async close() {
       for (const runtime of runtimes) runtime.close();
-      podman("rm", "-af", "-t", "0");
-      await endService();
-      spawnSync("podman", [...base, "system", "reset", "-f"], { env });
+      await service.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -180,7 +149,17 @@ export function sshdImage(): { readonly dress: (root: string) => void } | { read
 export function batchSpec(image: string, command: readonly string[], change: Partial<BatchSpec> = {}): BatchSpec {
   return {
     ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "batch", image, command },
-    ...{ inputData: "", files: [], network: false, cpuCores: 1, memoryMb: 128, diskGb: 1, gpuUuids: [], env: {} },
+    ...{
+      registryLogin: null,
+      inputData: "",
+      files: [],
+      network: false,
+      cpuCores: 1,
+      memoryMb: 128,
+      diskGb: 1,
+      gpuUuids: [],
+      env: {},
+    },
     ...{ timeoutSeconds: 60, deadline: "2099-01-01T00:00:00.000Z" },
     ...change,
   };

@@ -58,4 +58,7 @@ test("the last words can be read after everything else of it is gone, and over a
   expect(after.startsWith(before)).toBe(true);
   expect(after.slice(before.length)).toMatch(/^\S+ The workspace ended: The broker no longer wants it\.\n$/);
   expect(await later.log(spec.id, after.length)).toBeNull();
+  // The one that was closed still knows of it; asked to remove it too, it finds nothing left to do.
+  await runtime.remove(spec.id);
+  expect(runtime.list()).toEqual([]);
 });

@@ -87,6 +87,23 @@ describe("commands over ssh", () => {
     expect(await exited).toBe(5);
   });
 
+  test("a line that breaks ends what waits for typing, even where it does not hear of the hang-up", async () => {
+    // Without a sandbox nothing stands between the terminal and the shell, and hears of it instead.
+    const { port } = await rent({}, { sandboxed: false });
+    const marker = `deaf${port}`;
+    const script = `trap '' HUP; echo ${marker}; while read -r line; do :; done`;
+    const client = spawn("ssh", ["-tt", ...sshOptions(port), "root@127.0.0.1", script]);
+    let said = "";
+    client.stdout.on("data", (chunk: Buffer) => {
+      said += chunk;
+    });
+    const waits = async () => (await ssh(port, `pgrep -fc "^/bin/bash -c trap.*${marker}"`)).out.trim();
+    expect(await until(() => said.includes(marker), 30_000)).toBe(true);
+    expect(await waits()).toBe("1");
+    client.kill("SIGKILL");
+    await expect.poll(waits, { timeout: 10_000 }).toBe("0");
+  });
+
   test("what is pasted into a terminal arrives whole, and one that takes nothing keeps nobody else waiting", async () => {
     const { port, runtime, spec } = await rent();
     const text = (kib: number) => "0123456789abcdef".repeat(64 * kib);

@@ -8,11 +8,12 @@ import { promisify } from "node:util";
 import type { EndCause } from "../../../domain/execution/spec.ts";
 import { type ExecutionId, isId } from "../../../domain/ids.ts";
 import type { ExecutionReport } from "../../../protocol/agent.ts";
-import { readText } from "../../files.ts";
+import { isErrno, readText } from "../../files.ts";
 import type { Log } from "../../log.ts";
 import { isAlive, onlyThese, signal, trySignal, until } from "../../processes.ts";
 import { SpecShape } from "../../spec.ts";
-import type { LogText, Runtime } from "../runtime.ts";
+import { createLastWords } from "../last-words.ts";
+import type { Runtime } from "../runtime.ts";
 import { createBatchRuns } from "./batch/batch-runs.ts";
 import { isBatchOrder } from "./batch/run.ts";
 import {
@@ -34,8 +35,6 @@ const LOOK_EVERY_MS = 1000;
 const STOP_PATIENCE_MS = 9000; // the supervisor's own grace is 5 s
 /** How long a supervisor may take from its start to its first word. */
 const FIRST_WORD_MS = 20_000;
-/** Of how many that were removed the last words are kept, until others need the room. */
-const MOST_LAST_WORDS = 64;
 
 export interface ProcessRuntimeOptions {
   /** Directory of the executions; made if absent. */
@@ -66,7 +65,8 @@ interface Execution {
 export async function openProcessRuntime(options: ProcessRuntimeOptions): Promise<Runtime> {
   const { root, publicHost, sandboxed, supervisor, log } = options;
   const executions = new Map<ExecutionId, Execution>();
-  const lastWords = new Map<ExecutionId, LogText>();
+  const lastWords = createLastWords();
+  let closed = false;
   let news: () => void = () => undefined;
   let gotResult: (id: ExecutionId) => void = () => undefined;
   const batch = createBatchRuns({ root, log, onNews: () => news(), onResult: (id) => gotResult(id) });
@@ -94,7 +94,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   }
 
   async function lookOnce(execution: Execution): Promise<void> {
-    if (execution.state?.phase === "ended" || !executions.has(execution.id)) return;
+    if (closed || execution.state?.phase === "ended" || !executions.has(execution.id)) return;
     let state = await readState(execution.dir);
     if (state && state.phase !== "ended" && !isAlive(state.supervisor)) {
       const dead = state;
@@ -167,27 +167,17 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
   }
 
   async function forget(execution: Execution): Promise<void> {
-    await stop(execution, "killed", "The broker no longer wants it.");
+    try {
+      await stop(execution, "killed", "The broker no longer wants it.");
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error; // its folder is gone: whoever removed that had stopped it
+    }
     execution.watcher?.close();
-    await keepLastWords(execution);
+    await lastWords.keep(execution.id, (offset) => readWorkspaceLog(executionFiles(execution.dir).log, offset));
     await removeTree(execution.dir);
     executions.delete(execution.id);
     log.info({ execution: execution.id }, "execution removed");
     news();
-  }
-
-  /** What was not sent yet is sent after it is gone. */
-  async function keepLastWords({ id, dir }: Execution): Promise<void> {
-    let last: LogText | null = null;
-    for (let offset = 0; ; offset = last.offset + last.text.length) {
-      const more = await readWorkspaceLog(executionFiles(dir).log, offset).catch(() => null);
-      if (!more) break;
-      last = more;
-    }
-    if (!last) return;
-    lastWords.set(id, last);
-    const [oldest] = lastWords.keys();
-    if (lastWords.size > MOST_LAST_WORDS && oldest) lastWords.delete(oldest);
   }
 
   async function adopt(): Promise<void> {
@@ -253,10 +243,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
     async log(id, offset) {
       const execution = executions.get(id);
       if (execution) return readWorkspaceLog(executionFiles(execution.dir).log, offset);
-      const last = lastWords.get(id);
-      const from = Math.max(offset, last?.offset ?? 0);
-      const text = last?.text.slice(from - last.offset) ?? "";
-      return text === "" ? null : { offset: from, text };
+      return lastWords.from(id, offset);
     },
     result: (id) => batch.result(id),
     onNews(listener) {
@@ -266,6 +253,7 @@ export async function openProcessRuntime(options: ProcessRuntimeOptions): Promis
       gotResult = listener;
     },
     close() {
+      closed = true; // a look that still waits for its turn writes nothing beside the next agent's
       clearInterval(timer);
       batch.close();
       for (const { watcher } of executions.values()) watcher?.close();

@@ -47,9 +47,9 @@ export interface SandboxWish {
   readonly gpuUuids: readonly string[];
 }
 
-/** @returns absolute path of a program, looked for where systems keep them */
-export function findProgram(program: string): string | undefined {
-  return SYSTEM_PATH.split(":")
+/** @returns absolute path of a program, looked for where systems keep them unless told otherwise */
+export function findProgram(program: string, directories = SYSTEM_PATH.split(":")): string | undefined {
+  return directories
     .map((directory) => join(directory, program))
     .find((path) => {
       try {

@@ -7,7 +7,7 @@ import type { PseudoTtyInfo, ServerChannel, Session } from "ssh2";
 import { childrenOf, onlyThese, trySignal } from "../../processes.ts";
 import type { Door } from "./door.ts";
 import type { Launch } from "./room.ts";
-import { terminalInput } from "./terminal-input.ts";
+import { closeTerminal, terminalInput } from "./terminal-input.ts";
 
 const MOTD = [
   "This is a Berth demo sandbox: no boundary against hostile code, and without a network of its own.",
@@ -111,6 +111,7 @@ function runInTerminal(launch: Launch, channel: ServerChannel, term: string, siz
   );
   const hangUp = () => {
     for (const pid of [...childrenOf(shell.pid), shell.pid]) trySignal(pid, "SIGHUP");
+    closeTerminal(shell);
   };
   channel.on("close", hangUp);
   return { resize: ({ cols, rows }) => shell.resize(cols, rows), signal: (name) => deliver(shell.pid, name) };

@@ -13,6 +13,16 @@ interface Master {
   /** non-blocking, until `close` */
   readonly fd: number;
   once(event: "close", told: () => void): void;
+  /** Closes it. */
+  destroy(): void;
+}
+
+/**
+ * Closes our side of a terminal, as a line that breaks does: whatever reads or writes there hears of it. SIGHUP alone is
+ * not enough: a bash that it reaches just before it waits for input notes it down, and waits.
+ */
+export function closeTerminal(shell: IPty): void {
+  (shell as IPty & Master).destroy();
 }
 
 /** Takes bytes as fast as the shell does. What comes after its end is dropped. */

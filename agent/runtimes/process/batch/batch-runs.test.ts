@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { BatchSpec } from "../../../../domain/execution/spec.ts";
 import { isId } from "../../../../domain/ids.ts";
+import { closeInherited } from "../../../inherited.ts";
 import { signal, until } from "../../../processes.ts";
 import type { FinishedRun } from "../../finished-run.ts";
 import type { Runtime } from "../../runtime.ts";
@@ -23,7 +24,16 @@ const sh = (script: string): Partial<BatchSpec> => ({ command: ["sh", "-c", scri
 function batchSpec(change: Partial<BatchSpec> = {}): BatchSpec {
   return {
     ...{ id: newId("exec"), jobId: newId("job"), providerId: newId("prov"), kind: "batch", image: "busybox" },
-    ...{ command: ["true"], inputData: "", files: [], network: false, cpuCores: 1, memoryMb: 1024, diskGb: 5 },
+    ...{
+      command: ["true"],
+      registryLogin: null,
+      inputData: "",
+      files: [],
+      network: false,
+      cpuCores: 1,
+      memoryMb: 1024,
+      diskGb: 5,
+    },
     ...{ gpuUuids: [], env: {}, timeoutSeconds: 20, deadline: "2099-01-01T00:00:00.000Z" },
     ...change,
   };
@@ -79,6 +89,11 @@ describe.each([true, false])("with a sandbox: %s", (sandboxed) => {
     expect(seen.BERTH_JOB_ID).toMatch(/^job_/);
     expect(seen).not.toHaveProperty("LD_PRELOAD");
     expect(seen).not.toHaveProperty("BERTH_CANARY");
+  });
+
+  test("stdin, stdout and stderr are all that a program finds open", async () => {
+    closeInherited(); // as the agent does when it starts
+    expect(text((await run(sh("ls /proc/$$/fd"))).stdout)).toBe("0\n1\n2\n");
   });
 
   test("an exit code is told with what was written, and files are not asked for then", async () => {
@@ -246,6 +261,8 @@ describe("over restarts of the agent", () => {
     first.close();
     open.pop();
     const dir = join(root, spec.id);
+    // Its result is there a moment before it is written down.
+    expect(await until(() => existsSync(join(dir, "finish.json")), 5000)).toBe(true);
     execFileSync("sh", ["-c", "rm -r claim started status code ended stdout stderr finish.json"], { cwd: dir });
     const second = await openRuntime(root);
     expect(text((await resultOf(second, spec)).stdout)).toBe("hello\n");

@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 1000;
 const PAST_TIMEOUT_SECONDS = 5;
 /** How long somebody else's runner may take from its claim to its first word. */
 const FIRST_WORD_MS = 5000;
-/** What no result depends on is told late: most of these executions are over before anybody could be told. */
+/** That they run is told late: most of these executions are over before anybody could be told. */
 const NEWS_AFTER_MS = 1000;
 /** The same everywhere: what a program prints of its machine should not differ between those that are compared. */
 const HOSTNAME = "berth";
@@ -41,6 +41,9 @@ export type BatchRuns = ReturnType<typeof createBatchRuns>;
 export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOptions) {
   const runs = new Map<ExecutionId, Run>();
   let system: Promise<string> | undefined;
+  /** Of those that began what nobody was told; of all else that there is something to tell. */
+  const begun = new Set<Run>();
+  let otherNews = false;
   let newsTimer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -49,10 +52,16 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
   }, LOOK_EVERY_MS);
   timer.unref();
 
-  function newsLater(): void {
+  /** @param run whose beginning it is: worth telling while it runs, for what it came to is delivered apart */
+  function newsLater(run?: Run): void {
+    if (run) begun.add(run);
+    else otherNews = true;
     newsTimer ??= setTimeout(() => {
       newsTimer = undefined;
-      onNews();
+      const tell = otherNews || [...begun].some(({ finish }) => !finish);
+      otherNews = false;
+      begun.clear();
+      if (tell) onNews();
     }, NEWS_AFTER_MS);
     newsTimer.unref();
   }
@@ -62,6 +71,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
       ...{ id, dir: join(root, id), order, words: undefined, finish: undefined, watcher: undefined },
       ...{
         exitedMs: undefined,
+        runnerGone: Promise.resolve(),
         looking: undefined,
         concluding: undefined,
         lookAgain: false,
@@ -104,7 +114,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
       if (performance.now() - exitedMs > FIRST_WORD_MS || (await claim(run.dir))) await conclude(run, undefined);
       return;
     }
-    if (!run.words) newsLater();
+    if (!run.words) newsLater(run);
     run.words = words;
     if (words.ended) return conclude(run, undefined);
     if (words.code !== null && !order.sandboxed) await plainRoom(batchFiles(run.dir).home).end(0); // what it left behind
@@ -146,7 +156,7 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
     }
     log.info({ execution: run.id, outcome, end, exitCode, runMs }, "batch execution ended");
     onResult(run.id);
-    newsLater();
+    if (outcome !== "completed") newsLater(); // it may speak of the machine
   }
 
   /** Refused without a word of a runner: nobody may start it any more. */
@@ -193,19 +203,16 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
     const { home } = batchFiles(dir);
     const { HOME: _, ...variables } = variablesOf(spec, home); // what has this HOME is taken for the customer's, and ended
     const inside = ["bwrap", "--args", "9", "--json-status-fd", "8", "--"];
-    const plain = ["sh", "-c", 'cd "$0" && HOME=$0 PATH=$1 && export HOME && shift && exec "$@"', home];
-    startRunner(
-      {
-        ...{ dir, memoryMb: spec.memoryMb, diskGb: spec.diskGb, timeoutSeconds: spec.timeoutSeconds },
-        ...{ mostStdoutBytes: MOST_STDOUT_BYTES, keptStderrBytes: MAX_STDERR_BYTES },
-        argv: [...(sandboxed ? inside : [...plain, variables.PATH ?? SYSTEM_PATH]), ...spec.command],
-        env: { ...(sandboxed ? {} : variables), PATH: SYSTEM_PATH },
-      },
-      () => {
-        run.exitedMs = performance.now();
-        void look(run);
-      },
-    );
+    const plain = ["sh", "-c", 'cd "$0" && HOME=$0 PATH=$1 && export HOME && shift && exec "$@" 8>&- 9>&-', home];
+    run.runnerGone = startRunner({
+      ...{ dir, memoryMb: spec.memoryMb, diskGb: spec.diskGb, timeoutSeconds: spec.timeoutSeconds },
+      ...{ mostStdoutBytes: MOST_STDOUT_BYTES, keptStderrBytes: MAX_STDERR_BYTES },
+      argv: [...(sandboxed ? inside : [...plain, variables.PATH ?? SYSTEM_PATH]), ...spec.command],
+      env: { ...(sandboxed ? {} : variables), PATH: SYSTEM_PATH },
+    }).then(() => {
+      run.exitedMs = performance.now();
+      void look(run);
+    });
   }
 
   async function stop(run: Run, cut: Shortfall): Promise<void> {
@@ -216,7 +223,11 @@ export function createBatchRuns({ root, log, onNews, onResult }: BatchRunsOption
       run.words = await readWords(run.dir);
       return run.words !== undefined;
     };
-    if (!(await saidSomething()) && !(await claim(run.dir))) await until(saidSomething, FIRST_WORD_MS);
+    if (!(await saidSomething())) {
+      if (await claim(run.dir))
+        await run.runnerGone; // it finds the claim and ends
+      else await until(saidSomething, FIRST_WORD_MS);
+    }
     await run.looking;
     if (!run.finish) await conclude(run, cut);
   }

@@ -30,6 +30,8 @@ export interface Run {
   watcher: FSWatcher | undefined;
   /** when the runner that this agent started was gone, on the monotonic clock */
   exitedMs: number | undefined;
+  /** resolved where this agent started no runner, or that one is gone */
+  runnerGone: Promise<void>;
   looking: Promise<void> | undefined;
   lookAgain: boolean;
   concluding: Promise<void> | undefined;

@@ -62,8 +62,8 @@ export interface RunnerWish {
   readonly argv: readonly string[];
 }
 
-/** Starts it in a session of its own. @param onExit called once, when it is gone or could not be started */
-export function startRunner(wish: RunnerWish, onExit: () => void): void {
+/** Starts it in a session of its own. @returns resolves when it is gone or could not be started */
+export function startRunner(wish: RunnerWish): Promise<void> {
   const { dir, env, argv, timeoutSeconds } = wish;
   const limits = [wish.mostStdoutBytes, wish.keptStderrBytes, wish.memoryMb * 1024, wish.diskGb * 2 * 1024 * 1024];
   const timeout = findProgram("timeout");
@@ -72,9 +72,11 @@ export function startRunner(wish: RunnerWish, onExit: () => void): void {
   const child = spawn("/bin/sh", ["-c", SCRIPT, "berth-run", ...limits.map(String), ...command], {
     ...{ detached: true, stdio: "ignore", cwd: dir, env: onlyThese(env) },
   });
-  child.on("error", onExit);
-  child.on("exit", onExit);
   child.unref();
+  return new Promise((resolve) => {
+    child.on("error", () => resolve());
+    child.on("exit", () => resolve());
+  });
 }
 
 /** What a runner has said so far. Times are seconds on the machine's own count since its start. */
