@@ -2,14 +2,7 @@
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type { BatchRun } from "../domain/execution/batch-run.ts";
-import type {
-  BatchSpec,
-  Endpoint,
-  ExecutionSpec,
-  Observed,
-  Placement,
-  RegistryLogin,
-} from "../domain/execution/spec.ts";
+import type { BatchSpec, Endpoint, ExecutionSpec, Observed, Placement } from "../domain/execution/spec.ts";
 import type { ExecutionId, Id, IdPrefix, ProviderId } from "../domain/ids.ts";
 import type { Marks } from "../domain/node/marks.ts";
 import type { JoinRequest, SeenNode } from "../domain/node/seen.ts";
@@ -68,8 +61,6 @@ export interface BatchPlacement {
   /** the account it runs for */
   readonly tenant: string;
   readonly nodeName: string;
-  /** who pulls a private image; null for everybody's */
-  readonly registryLogin: RegistryLogin | null;
 }
 
 export interface HeldBatch {

@@ -14,11 +14,13 @@ import { backingOf, openQueue } from "./adapters/queue/bullmq.ts";
 import { answering } from "./adapters/system/answering.ts";
 import { databaseClock } from "./adapters/system/clock.ts";
 import { systemIds } from "./adapters/system/ids.ts";
+import { keepStatements } from "./adapters/system/kept-statements.ts";
 import { secretBox } from "./adapters/system/secret-box.ts";
 import { ssh } from "./adapters/system/ssh.ts";
 import { postgresWakes } from "./adapters/wakes/postgres-wakes.ts";
+import { blockListOf } from "./cidr.ts";
 import type { Db, Deps } from "./deps.ts";
-import { blockListOf, type Env } from "./env.ts";
+import type { Env } from "./env.ts";
 import { createLog } from "./log.ts";
 import { clusterTally, metrics } from "./metrics.ts";
 import { agentStore } from "./repos/agent-store.ts";
@@ -45,9 +47,10 @@ export async function createRuntime(env: Env, name: string): Promise<Runtime> {
     onnotice: () => {},
     backoff: () => RECONNECT_SECONDS,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
-    connection: { application_name: `berth-${name}` },
+    // Statements are kept, their plans are not: they would be of tables as they were, such as empty ones.
+    connection: { application_name: `berth-${name}`, plan_cache_mode: "force_custom_plan" },
   });
-  const db: Db = drizzle(client);
+  const db: Db = drizzle(keepStatements(client));
   const clock = await databaseClock(client);
   const queue = openQueue({ ...backingOf(env), log, onLost: (ring) => metrics.ringsLost.inc({ ring }) });
   const wakes = await postgresWakes(env.databaseUrl, log);

@@ -9,6 +9,7 @@ import { sweepBatch } from "../server/usecases/batch/sweep-batch.ts";
 import { sweepDueExecutions, sweepOrphans } from "../server/usecases/execution/sweep-executions.ts";
 import { compareNodes, sweepDueNodes } from "../server/usecases/node/sweep-nodes.ts";
 import { recordSamples } from "../server/usecases/provider/record-samples.ts";
+import { sumBookedEarnings } from "../server/usecases/provider/sum-earnings.ts";
 import { sweepMaintenance } from "../server/usecases/provider/sweep-maintenance.ts";
 import { sweepOffers } from "../server/usecases/provider/sweep-offers.ts";
 import { sweepSilentProviders } from "../server/usecases/provider/sweep-silent-providers.ts";
@@ -86,6 +87,7 @@ function schedules(workerName: string): readonly Schedule[] {
         setTotals(metrics.incidents, "code", incidents);
       },
     },
+    { name: "earnings", everyMs: 60_000, run: sumBookedEarnings },
     { name: "forget", everyMs: 600_000, run: forgetOldRows },
   ];
 }

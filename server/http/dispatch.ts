@@ -1,14 +1,12 @@
 // One way in for every request of the wire: doors, limits, who, what, then the handler and its checked reply.
-import { z } from "zod";
 import { type Principal, requireScope, type Scope } from "../../domain/account/principal.ts";
 import { AppError } from "../../domain/errors.ts";
-import { idField, listNames } from "../../protocol/fields.ts";
+import { listNames } from "../../protocol/fields.ts";
 import { openApi } from "../../protocol/openapi.ts";
 import type { Access, OperationShape } from "../../protocol/operation.ts";
 import { OPERATION_NAMES, type OperationName, operations } from "../../protocol/operations.ts";
 import type { Deps } from "../deps.ts";
-import { createAgentKeys } from "./agent-keys.ts";
-import { verifyAgent } from "./agent-signature.ts";
+import { createAgentProof } from "./agent-proof.ts";
 import type { Call } from "./call.ts";
 import { type Caller, createDoors } from "./doors.ts";
 import { idempotencyKeyOf, lastEventIdOf, requestIdOf } from "./headers.ts";
@@ -17,7 +15,8 @@ import { createLimits, DEMO_RATES, RATES, type Rates } from "./limits.ts";
 import { headerOf, pathOfTarget, type WireRequest, type WireResponse, wantsEventStream } from "./message.ts";
 import { parseJson, parseQuery, parseWith, readBody, refuseLargePost } from "./parse.ts";
 import { problemResponse, toAppError } from "./problem.ts";
-import { allowed, findRoute } from "./router.ts";
+import { CORS, json, localPage, preflight, SECURITY_HEADERS, withHeaders } from "./reply.ts";
+import { allowed, findRoute, withoutSlash } from "./router.ts";
 import { routes, streams } from "./routes.ts";
 
 export interface DispatchOptions {
@@ -61,29 +60,8 @@ export interface Dispatcher {
   trusts(peer: string | null): boolean;
 }
 
-const ROOT_PATHS = ["/health", "/ready", "/metrics", "/stats", "/openapi.json"];
-
-/** Whether a path is the wire's; everything else is a page's. */
-export function isWirePath(path: string): boolean {
-  if (ROOT_PATHS.includes(withoutSlash(path))) return true;
-  return path === "/api/v1" || path.startsWith("/api/v1/");
-}
-
-/** The seed's clients may be given an address that ends with one. */
-function withoutSlash(path: string): string {
-  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
-}
-
 /** Files of a build: cheap, and a page asks for many at once. */
 const STATIC_FILES = "/_next/static/";
-
-const CORS = { "access-control-allow-origin": "*", "access-control-expose-headers": "X-Request-Id" };
-const SECURITY_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-} as const;
 
 /** What is learnt of a request on its way, for the log and the counters. */
 interface Seen {
@@ -96,7 +74,7 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
   const { publicUrl, demo } = deps.settings;
   const doors = createDoors({ publicUrl, demo, trustedProxies: options.trustedProxies });
   const limits = createLimits(options.rates ?? (demo ? DEMO_RATES : RATES));
-  const keyOf = createAgentKeys(deps.db);
+  const proveAgent = createAgentProof(deps, limits);
   const openApiText = JSON.stringify(openApi(deps.settings.version));
 
   async function dispatch(request: WireRequest): Promise<WireResponse> {
@@ -178,11 +156,11 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
 
   async function answer(request: WireRequest, seen: Seen): Promise<WireResponse> {
     const caller = doors.admit(request);
-    const path = pathOfTarget(request.target);
+    const path = withoutSlash(pathOfTarget(request.target));
     if (!path.startsWith("/")) throw new AppError("bad-request", "The path must start with a slash.");
     if (path === "/metrics" || path === "/openapi.json") return document(path, request, caller, seen);
     const reads = request.method === "GET" || request.method === "HEAD";
-    const route = findRoute(path) ?? (reads ? findRoute(withoutSlash(path)) : null);
+    const route = findRoute(path);
     const name = route?.methods.get(reads ? "GET" : request.method);
     const access = name && operations[name].access;
     if (access !== "agent" && access !== "node") await limits.request(caller);
@@ -272,54 +250,12 @@ export function createDispatcher(options: DispatchOptions): Dispatcher {
     return json(operation.status, JSON.stringify(result), { ...caching, ...open });
   }
 
-  /**
-   * Proves that the machine which the path names sent this very body. Whether it is still welcome is its use case's to say.
-   * @returns what the body says
-   */
-  async function proveAgent(
-    name: OperationName,
-    request: WireRequest,
-    caller: Caller,
-    params: Readonly<Record<string, string>>,
-  ) {
-    await limits.remaining(caller);
-    try {
-      const { id } = parseWith(OF_A_PROVIDER, params);
-      const key = await keyOf(id);
-      if (!key) throw new AppError("not-found", "the provider does not exist");
-      const raw = await readBody(request.body, request.headers);
-      const sequence = verifyAgent(request, raw, key, deps.clock.now());
-      const said = parseJson(raw, request.headers);
-      refuseOtherSequence(said, sequence);
-      await (name === "reportLogs" ? limits.logs(id) : limits.beat(id));
-      return said;
-    } catch (error) {
-      await limits.request(caller); // what is not signed counts for where it came from
-      throw error;
-    }
-  }
-
   return { dispatch, admitPage, admitUpgrade, trusts: doors.trusts };
-}
-
-/** What the seed's dashboard reads beside what is public. */
-const SEED_READS: readonly OperationName[] = ["listJobs", "getJob", "listJobExecutions"];
-const LOCAL_ORIGIN = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
-
-/** In a demo nobody in particular has jobs: a dashboard on this very machine may show them. */
-function localPage(name: OperationName, { headers }: WireRequest, who: Identity | null): Record<string, string> {
-  const { origin } = headers;
-  if (who?.principal.via !== "anonymous" || !SEED_READS.includes(name)) return {};
-  if (origin === undefined || !LOCAL_ORIGIN.test(origin)) return {};
-  return { "access-control-allow-origin": origin, vary: "Accept, Authorization, Origin" };
 }
 
 /** Names of each operation's query that may be repeated: asked of its schema once. */
 const LISTS = new Map(OPERATION_NAMES.map((name) => [name, listNames(operations[name].query)]));
 const NO_LISTS: ReadonlySet<string> = new Set();
-
-/** What every path of a signed agent names. */
-const OF_A_PROVIDER = z.object({ id: idField("prov") });
 
 /** Counted, but logged only when they fail. */
 const QUIET: readonly string[] = ["heartbeat", "reportLogs", "health", "ready", "metrics", "file"];
@@ -339,36 +275,13 @@ function workerNamed(params: Readonly<Record<string, string>>, body: unknown): s
   return typeof named === "string" ? named : "";
 }
 
-/** The number that is signed is the number that counts. @throws AppError `bad-signature` */
-function refuseOtherSequence(body: unknown, sequence: number): void {
-  const said = typeof body === "object" && body !== null && "seq" in body ? body.seq : undefined;
-  if (said !== sequence) throw new AppError("bad-signature", "The signed sequence is not the body's seq.");
-}
-
 /** A reply that its schema does not know is our mistake, found before production. */
 function refuseStrayReply(name: OperationName, reply: unknown): void {
   const checked = operations[name].response.safeParse(reply);
   if (!checked.success) throw new Error(`the reply of ${name} is not what the wire says: ${checked.error.message}`);
 }
 
-function preflight(allow: string, open: boolean): WireResponse {
-  const cors = {
-    "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, HEAD",
-    "access-control-max-age": "86400",
-  };
-  return { status: 204, headers: { allow, ...(open ? cors : {}) }, body: null };
-}
-
 function allowOf(request: WireRequest): Record<string, string> {
-  const route = findRoute(pathOfTarget(request.target));
+  const route = findRoute(withoutSlash(pathOfTarget(request.target)));
   return { allow: route ? allowed(route) : "GET, HEAD" };
-}
-
-function json(status: number, body: string, headers: Readonly<Record<string, string>>): WireResponse {
-  return { status, headers: { ...headers, "content-type": "application/json" }, body };
-}
-
-function withHeaders(response: WireResponse, headers: Readonly<Record<string, string>>): WireResponse {
-  return { ...response, headers: { ...headers, ...response.headers } };
 }

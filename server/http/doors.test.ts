@@ -124,6 +124,8 @@ test("forwarded addresses count from a trusted proxy only, and only as far as it
   expect(from("::ffff:10.0.0.1", "198.51.100.1, 10.2.3.4")).toBe("198.51.100.1");
   expect(from("10.0.0.1", "1.1.1.1, 198.51.100.1")).toBe("198.51.100.1");
   expect(from("fd00::1", "2001:db8::5")).toBe("2001:db8::5");
+  expect(from("10.0.0.1", "198.51.100.1:52144")).toBe("198.51.100.1");
+  expect(from("10.0.0.1", "[2001:db8::5]:443, [fd00::9]")).toBe("2001:db8::5");
   expect(from("10.0.0.1", "rubbish")).toBe("10.0.0.1");
 });
 

@@ -1,7 +1,7 @@
 // Who may come in at all: the socket's address, the Host that was meant, and pages of other origins (DESIGN §5).
 import { isIP, isIPv6 } from "node:net";
 import { AppError } from "../../domain/errors.ts";
-import { blockListOf } from "../env.ts";
+import { blockListOf } from "../cidr.ts";
 import { headerOf, pathOfTarget, type WireRequest } from "./message.ts";
 
 export interface DoorRules {
@@ -63,7 +63,7 @@ export function createDoors({ publicUrl, demo, trustedProxies }: DoorRules): Doo
     let client = peer;
     for (const hop of forwardedFor.split(",").reverse()) {
       if (!trusts(client)) break;
-      const address = plainAddress(hop.trim());
+      const address = plainAddress(withoutPort(hop.trim()));
       if (isIP(address) === 0) break;
       client = address;
     }
@@ -113,6 +113,12 @@ export function createDoors({ publicUrl, demo, trustedProxies }: DoorRules): Doo
     admit: (request) => admit(request, SAFE_METHODS.includes(request.method)),
     admitUpgrade: (request) => admit(request, false),
   };
+}
+
+/** Some proxies tell the port too, and IPv6 in brackets. */
+function withoutPort(hop: string): string {
+  const [, six, four] = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/.exec(hop) ?? [];
+  return six ?? four ?? hop;
 }
 
 /** An IPv4 address that a dual-stack socket shows as IPv6 is that IPv4 address. */

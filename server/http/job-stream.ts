@@ -2,7 +2,7 @@
 
 import type { Principal } from "../../domain/account/principal.ts";
 import type { JobId } from "../../domain/ids.ts";
-import type { EventView } from "../../protocol/views.ts";
+import type { EventView } from "../../protocol/job-views.ts";
 import type { Deps } from "../deps.ts";
 import { hangBell } from "../usecases/bell.ts";
 import { listJobEvents } from "../usecases/job/list-job-events.ts";

@@ -8,10 +8,11 @@ export interface Rates {
   readonly perAddress: number;
   readonly perAccount: number;
   readonly noncesPerAddress: number;
+  /** beats, parts of logs and deliveries of results, each by itself: above what an agent allows itself (agent/pace.ts) */
   readonly beatsPerProvider: number;
 }
 
-export const RATES: Rates = { perAddress: 600, perAccount: 300, noncesPerAddress: 20, beatsPerProvider: 240 };
+export const RATES: Rates = { perAddress: 600, perAccount: 300, noncesPerAddress: 20, beatsPerProvider: 660 };
 /** A demo's agents, pages and tests all come from this machine. */
 export const DEMO_RATES: Rates = {
   perAddress: 60_000,
@@ -29,6 +30,8 @@ export interface Limits {
   beat(providerId: string): Promise<void>;
   /** Parts of logs count apart from beats, so that a machine with much to tell stays alive. */
   logs(providerId: string): Promise<void>;
+  /** So do deliveries of results: a machine that ends many jobs stays alive, and is not told to wait with what it has. */
+  results(providerId: string): Promise<void>;
   /** Whether the address has any request left; takes none. */
   remaining(caller: Caller): Promise<void>;
 }
@@ -40,12 +43,14 @@ export function createLimits(rates: Rates): Limits {
   const accounts = limiter("account", rates.perAccount);
   const providers = limiter("provider", rates.beatsPerProvider);
   const logs = limiter("logs", rates.beatsPerProvider);
+  const results = limiter("results", rates.beatsPerProvider);
   return {
     request: ({ address }) => take(addresses, address ?? "unknown"),
     nonce: ({ address }) => take(nonces, address ?? "unknown"),
     account: (account) => take(accounts, account),
     beat: (providerId) => take(providers, providerId),
     logs: (providerId) => take(logs, providerId),
+    results: (providerId) => take(results, providerId),
     remaining: async ({ address }) => {
       const state = await addresses.get(address ?? "unknown");
       if (state && state.remainingPoints <= 0) throw tooMany(state.msBeforeNext);

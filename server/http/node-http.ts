@@ -5,10 +5,11 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { AppError } from "../../domain/errors.ts";
-import { type Dispatch, type Dispatcher, isWirePath } from "./dispatch.ts";
+import type { Dispatch, Dispatcher } from "./dispatch.ts";
 import { FORWARDING_HEADERS } from "./doors.ts";
 import { pathOfTarget, type WireRequest, type WireResponse } from "./message.ts";
 import { problemOf } from "./problem.ts";
+import { isWirePath } from "./router.ts";
 import { serveUpgrades, type Upgrade } from "./upgrades.ts";
 
 /** Longer than a proxy in front keeps its connections, so that it is the one who closes. */

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import sjson from "secure-json-parse";
 import type { z } from "zod";
 import { AppError, type FieldProblem } from "../../domain/errors.ts";
+import { readAs, toFieldProblem } from "../../protocol/read.ts";
 import { headerOf } from "./message.ts";
 
 export const MAX_BODY_BYTES = 2 << 20;
@@ -97,21 +98,10 @@ function decoded(text: string): string | undefined {
 
 /** @throws AppError `bad-request` that names each field */
 export function parseWith<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw refused(fieldsOf(parsed.error));
-}
-
-/** The fields of a zod error as dotted paths; a field that nobody knows is named as well. */
-export function fieldsOf(error: z.ZodError): FieldProblem[] {
-  const fields = error.issues.flatMap((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ path: [...issue.path, key], message: "is not known here" }))
-      : [{ path: issue.path, message: issue.message }],
-  );
-  return fields
-    .slice(0, MAX_FIELDS_NAMED)
-    .map(({ path, message }) => ({ field: shortened(path.map(String).join(".")), message }));
+  const { data, problems } = readAs(schema, input);
+  if (problems === null) return data;
+  const fields = problems.slice(0, MAX_FIELDS_NAMED).map(toFieldProblem);
+  throw refused(fields.map(({ field, message }) => ({ field: shortened(field), message })));
 }
 
 function refused(fields: FieldProblem[]): AppError {

@@ -1,6 +1,6 @@
 // Every refusal as application/problem+json (RFC 9457). What is not an AppError shows nothing but its request id.
 import { AppError, isAppError, PROBLEMS } from "../../domain/errors.ts";
-import type { Problem } from "../../protocol/views.ts";
+import type { Problem } from "../../protocol/problem.ts";
 import type { WireResponse } from "./message.ts";
 
 const UNKNOWN = new AppError("internal", "Something failed on our side; it is logged under this request id.");
@@ -30,6 +30,7 @@ export function problemOf({ code, detail, extras }: AppError, requestId: string)
     title,
     status,
     detail,
+    error: detail,
     code,
     request_id: requestId,
     retry,

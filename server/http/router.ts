@@ -1,4 +1,4 @@
-// Which operation a method and a path mean. Static segments win over parameters.
+// Which paths are the wire's, and which operation a method and a path mean. Static segments win over parameters.
 import { AppError } from "../../domain/errors.ts";
 import { OPERATION_NAMES, type OperationName, operations, pathOf } from "../../protocol/operations.ts";
 
@@ -46,6 +46,19 @@ export function findRoute(path: string): Route | null {
     wanted.startsWith(":") ? [[wanted.slice(1), segments[i] ?? ""] as const] : [],
   );
   return { methods: pattern.methods, params: Object.fromEntries(params) };
+}
+
+const ROOT_PATHS = ["/health", "/ready", "/metrics", "/stats", "/openapi.json"];
+
+/** Whether a path is the wire's; everything else is a page's. */
+export function isWirePath(path: string): boolean {
+  if (ROOT_PATHS.includes(withoutSlash(path))) return true;
+  return path === "/api/v1" || path.startsWith("/api/v1/");
+}
+
+/** The seed's clients may be given an address that ends with one: it is the same path, for reads and for the rest. */
+export function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 /** What `Allow` says. */

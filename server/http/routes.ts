@@ -40,6 +40,7 @@ import { changePrice } from "../usecases/provider/change-price.ts";
 import { createEnrolmentToken } from "../usecases/provider/create-enrolment-token.ts";
 import { approveProvider, rejectProvider, suspendProvider } from "../usecases/provider/decide-admission.ts";
 import { drainFromAgent, drainProvider } from "../usecases/provider/drain-provider.ts";
+import { listEarnings } from "../usecases/provider/earnings.ts";
 import { enrolProvider } from "../usecases/provider/enrol-provider.ts";
 import { getOwnProvider } from "../usecases/provider/get-own-provider.ts";
 import { getProvider } from "../usecases/provider/get-provider.ts";
@@ -125,6 +126,7 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   listOwnProviders: ({ deps, principal, query }) => listOwnProviders(deps, principal, query),
   getOwnProvider: ({ deps, principal, params }) => getOwnProvider(deps, principal, params.id),
   listProviderEvents: ({ deps, principal, params, query }) => listProviderEvents(deps, principal, params.id, query),
+  listEarnings: ({ deps, principal, params, query }) => listEarnings(deps, principal, params.id, query),
   listSamples: ({ deps, principal, params, query }) => listSamples(deps, principal, params.id, query),
   listReputation: ({ deps, params, query }) => listReputation(deps, params.id, query),
   drainProvider: async ({ deps, principal, params, body }) => {
@@ -208,14 +210,14 @@ export const routes: { readonly [N in OperationName]: Handler<N> } = {
   listNodes: ({ deps, query }) => listNodes(deps, query),
   getNode: ({ deps, principal, params }) => getNode(deps, principal, params.id),
   registerNode: ({ deps, principal, body, address }) => registerNode(deps, principal, body, address),
-  nodeHeartbeat: async ({ deps, principal, params }) => {
-    await workerBeat(deps, principal, params.id);
+  nodeHeartbeat: async ({ deps, principal, params, address }) => {
+    await workerBeat(deps, principal, params.id, address);
     return { status: "ok" };
   },
-  listPendingJobs: ({ deps, principal, params, signal }) =>
-    pendingJobs(deps, principal, params.id, { waitMs: MOST_WAIT_MS, signal }),
-  reportWorkerResult: async ({ deps, principal, body }) => {
-    await takeWorkerResult(deps, principal, body);
+  listPendingJobs: ({ deps, principal, params, address, signal }) =>
+    pendingJobs(deps, principal, params.id, { address, waitMs: MOST_WAIT_MS, signal }),
+  reportWorkerResult: async ({ deps, principal, body, address }) => {
+    await takeWorkerResult(deps, principal, body, address);
     return { status: "accepted" };
   },
   stats: ({ deps }) => networkStats(deps),

@@ -50,7 +50,7 @@ test("the seed's worker registers, beats and asks, and its node is what it said"
     success_rate: null,
     evidence: {
       ...{ verified: 0, bad: 0, streak: 0, error_rate: 0.1, proven: false },
-      ...{ quarantined: false, quarantine_reason: null },
+      ...{ quarantined: false, quarantine_reason: null, held_back: null },
     },
   });
   expect(await worker.beat()).toEqual({ status: "ok" });
@@ -114,11 +114,23 @@ test("a page of another machine reads what is public, and nobody's jobs", async 
   await expect(seedDashboard(wire.ask, "https://elsewhere.example")).rejects.toThrow("/api/v1/jobs is blocked by CORS");
 });
 
-test("addresses may end with a slash where they are read; a POST is never sent elsewhere", async () => {
-  for (const path of ["/stats/", "/health/", "/api/v1/nodes/", "/api/v1/jobs/", "/api/v1/nodes/worker-001/"])
+test("addresses may end with a slash, whatever is asked there, and nobody is sent elsewhere", async () => {
+  for (const path of [
+    "/stats/",
+    "/health/",
+    "/api/v1/nodes/",
+    "/api/v1/jobs/",
+    "/api/v1/nodes/worker-001/",
+    "/openapi.json/",
+  ])
     expect((await wire.ask(path)).status, path).toBe(200);
-  for (const path of ["/api/v1/jobs/", "/api/v1/nodes/register/", "/api/v1/worker/result/"])
-    expect((await wire.ask(path, { json: {} })).status, path).toBe(404);
+  for (const path of ["/api/v1/jobs", "/api/v1/nodes/register", "/api/v1/worker/result"]) {
+    const [bare, slashed] = [await wire.ask(path, { json: {} }), await wire.ask(`${path}/`, { json: {} })];
+    expect([slashed.status, slashed.json.fields], path).toEqual([bare.status, bare.json.fields]);
+    expect(slashed.status, path).not.toBe(404);
+  }
+  expect((await wire.ask("/api/v1/worker/result/", { method: "DELETE" })).headers.allow).toBe("POST, OPTIONS");
+  expect((await wire.ask("/api/v1/jobs//", { json: {} })).status).toBe(404);
   expect((await wire.ask("/health")).json).toMatchObject({ status: "ok", time: wire.deps.clock.now().toISOString() });
 });
 
@@ -239,7 +251,7 @@ describe("bad input", () => {
       ...["", "a b", "a/b", "..", "register", "prov_x", "x".repeat(65), "a\0b"].map((id) => ["id", id] as const),
       ...["", "x".repeat(256), "a\nb"].map((name) => ["name", name] as const),
       ...[0, -1, 1.5, "4", null, 1e9].flatMap((n) => [["cpu_cores", n] as const, ["memory_gb", n] as const]),
-      ["region", "x".repeat(33)],
+      ["region", "x".repeat(101)],
       ["gpu_enabled", "yes"],
       ["colour", "red"],
     ] as const) {

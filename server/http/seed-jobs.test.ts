@@ -1,6 +1,6 @@
 // A job of the seed from its command line to its verdict, run by workers of the seed, over real HTTP.
 import { createHash } from "node:crypto";
-import { and, eq, inArray } from "drizzle-orm";
+import { eq, inArray, sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { batchExecutions } from "../../drizzle/schema/batch.ts";
 import { externalWorkers } from "../../drizzle/schema/external-worker.ts";
@@ -150,9 +150,7 @@ describe("a result that is none", () => {
       const [row] = await wire.world.db
         .select({ status: batchExecutions.status, end: batchExecutions.endCause })
         .from(batchExecutions)
-        .where(
-          and(eq(batchExecutions.jobId, pending.job.id as never), eq(batchExecutions.id, pending.executionId as never)),
-        );
+        .where(sql`${batchExecutions.jobId} = ${pending.jobId} and ${batchExecutions.id} = ${pending.executionId}`);
       return row;
     };
     const send = (over: Record<string, unknown>) => worker.post("/api/v1/worker/result", { ...good, ...over });

@@ -93,25 +93,44 @@ export async function writeRecalling(tx: Tx, id: ProviderId, after: ExecutionId 
   await tx.execute(sql`update provider_evidence set recall_after = ${after} where provider_id = ${id}`);
 }
 
-/** Locks those of these jobs whose result a provider stands behind, decided since, and not taken back or verified again yet. */
+/** A result that may rest on a caught machine; it is locked. */
+export type Resting = {
+  readonly id: JobId;
+  readonly network: boolean;
+  readonly consensus: number;
+  readonly assurance: Assurance;
+  /** distinct owners behind it whose machines are not caught, by its panel or a check of it */
+  readonly standing: number;
+};
+
+/**
+ * Locks those of these jobs, or that these are checks of, whose result a provider stands behind, decided since, and not verified
+ * again by three yet. What waits to be confirmed is among them: somebody counted there may be caught now.
+ */
 export async function lockRestingOn(
   tx: Tx,
   id: ProviderId,
   jobs: readonly JobId[],
   since: Date,
-): Promise<readonly { readonly id: JobId; readonly network: boolean }[]> {
-  return tx.execute<{ id: JobId; network: boolean }>(sql`
-    select j.id, j.network from batch_jobs j
-    where j.id = any(${textArray(jobs)}) and j.purpose = 'customer' and j.status = 'completed'
-      and j.decided_at >= ${since.toISOString()}::timestamptz
-      and j.verdict->>'recalledAt' is null and j.verdict->>'recheck' is null
-      and exists (select 1 from batch_executions e
-        where e.job_id = j.id and e.provider_id = ${id} and e.vote = 'agreed')
+): Promise<readonly Resting[]> {
+  const family = sql`(f.id = j.id or (f.about = j.id and f.purpose in ('canary', 'audit')))`;
+  return tx.execute<Resting>(sql`
+    select j.id, j.network, j.consensus, j.assurance,
+      (select count(distinct e.owner_group)::int from batch_jobs f join batch_executions e on e.job_id = f.id
+        left join provider_evidence k on k.provider_id = e.provider_id
+        where ${family} and e.vote = 'agreed' and e.status = 'succeeded' and e.provider_id <> ${id}
+          and k.quarantined_at is null) as standing
+    from batch_jobs j
+    where j.id in (select coalesce(about, id) from batch_jobs where id = any(${textArray(jobs)}))
+      and j.purpose = 'customer' and j.status = 'completed' and j.decided_at >= ${since.toISOString()}::timestamptz
+      and (j.verdict->>'recalledAt' is null or j.verdict->>'recheck' is not null)
+      and exists (select 1 from batch_jobs f join batch_executions e on e.job_id = f.id
+        where ${family} and e.provider_id = ${id} and e.vote = 'agreed')
       and not exists (select 1 from batch_jobs r where r.about = j.id and r.purpose = 'recheck')
     order by j.id for no key update of j`);
 }
 
-/** Takes results of locked jobs back. */
+/** Takes results of locked jobs back. Those that nobody verifies again are looked at now: their customers are refunded. */
 export async function writeRecalled(
   tx: Tx,
   rows: readonly { readonly id: JobId; readonly recheck: JobId | null }[],
@@ -120,6 +139,7 @@ export async function writeRecalled(
   if (rows.length === 0) return;
   await tx.execute(sql`
     update batch_jobs j set verdict = j.verdict
-      || jsonb_build_object('recalledAt', ${now.toISOString()}::text, 'recheck', r.recheck)
+        || jsonb_build_object('recalledAt', ${now.toISOString()}::text, 'recheck', r.recheck),
+      next_look_at = case when r.recheck is null then ${now.toISOString()}::timestamptz end
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(id text, recheck text) where j.id = r.id`);
 }

@@ -181,7 +181,8 @@ export async function machineOffers(db: Db | Tx, now: Date, withGpus: boolean): 
 /** By what owners are told apart, of everybody who was ever here: what a panel had stays in its group. */
 export async function identities(db: Db | Tx, demo: boolean): Promise<Identity[]> {
   const rows = await db.execute<Omit<Identity, "payout"> & { gpuUuids: string[] | null }>(sql`
-    select p.id as "providerId", p.owner, p.host, g.uuids as "gpuUuids"
+    select p.id as "providerId", p.owner, p.host, g.uuids as "gpuUuids",
+      case when p.runtime = 'external' then p.addresses else '[]'::jsonb end as "calledFrom"
     from providers p
     left join lateral (select json_agg(uuid) as uuids from gpus where provider_id = p.id and not (declared and ${demo})) g on true`);
   return rows.map((row) => ({ ...row, payout: row.owner, gpuUuids: row.gpuUuids ?? [] }));

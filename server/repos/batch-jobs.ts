@@ -3,6 +3,7 @@ import { and, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm";
 import type { JobId } from "../../domain/ids.ts";
 import type { BatchStatus } from "../../domain/job/batch.ts";
 import { batchExecutions, batchJobs, batchResults } from "../../drizzle/schema/batch.ts";
+import { externalWorkers } from "../../drizzle/schema/external-worker.ts";
 import { jobs } from "../../drizzle/schema/job.ts";
 import { providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -43,6 +44,9 @@ function select(db: Db | Tx, { listed }: { readonly listed: boolean }) {
       },
       result: sql<string | null>`case when ${listed ? short : sql`true`} then ${batchResults.stdout} end`,
       executions: sql<number>`(select count(*)::int from batch_executions e where e.job_id = ${batchJobs.id})`,
+      refunded: sql<string>`case when ${batchJobs.verdict}->>'recalledAt' is null then 0 else (
+        select coalesce(sum(e.paid), 0) from batch_executions e
+        where e.job_id = ${batchJobs.id} and e.paid_by = 'refunded') end::text`,
     })
     .from(batchJobs)
     .leftJoin(batchResults, eq(batchResults.executionId, batchJobs.resultExecutionId));
@@ -110,6 +114,7 @@ export function executionsOf(db: Db, account: string, id: JobId) {
     .select({
       execution: batchExecutions,
       provider: { name: providers.name, region: providers.region, reputation: providers.reputation },
+      nodeId: externalWorkers.nodeId,
       revealed: sql<boolean>`${decided}`,
       stdout: sql<string | null>`case when ${decided} then ${batchResults.stdout} end`,
       stderr: sql<string | null>`case when ${decided} then ${batchResults.stderr} end`,
@@ -120,6 +125,7 @@ export function executionsOf(db: Db, account: string, id: JobId) {
     .from(batchExecutions)
     .innerJoin(batchJobs, eq(batchJobs.id, batchExecutions.jobId))
     .innerJoin(providers, eq(providers.id, batchExecutions.providerId))
+    .leftJoin(externalWorkers, eq(externalWorkers.providerId, batchExecutions.providerId))
     .leftJoin(batchResults, eq(batchResults.executionId, batchExecutions.id))
     .where(and(readableBy(account), eq(batchJobs.id, id)))
     .orderBy(batchExecutions.number);

@@ -74,8 +74,7 @@ export async function payJobs(
     const before = shifts.get(account) ?? { available: EMPTY_PURSE, held: EMPTY_PURSE };
     shifts.set(account, { available: add(before.available, rest), held: add(before.held, held) });
   }
-  await book(tx, postings, now);
-  await shiftAccounts(tx, shifts);
+  await Promise.all([book(tx, postings, now), shiftAccounts(tx, shifts)]);
   return paid;
 }
 
@@ -106,10 +105,10 @@ async function book(tx: Tx, postings: readonly Posting[], now: Date): Promise<vo
     lines.map((line) => ({ ...line, postingId: id, amount: line.amount.toString() })),
   );
   await tx.execute(sql`
-    insert into postings (id, kind, job_id, description, at)
-    select id, kind, "jobId", description, ${now.toISOString()}::timestamptz
-    from jsonb_to_recordset(${JSON.stringify(heads)}::jsonb) as p(id text, kind text, "jobId" text, description text)`);
-  await tx.execute(sql`
+    with heads as (
+      insert into postings (id, kind, job_id, description, at)
+      select id, kind, "jobId", description, ${now.toISOString()}::timestamptz
+      from jsonb_to_recordset(${JSON.stringify(heads)}::jsonb) as p(id text, kind text, "jobId" text, description text))
     insert into entries (posting_id, book, owner, funds, amount)
     select "postingId", book, owner, funds, amount
     from jsonb_to_recordset(${JSON.stringify(lines)}::jsonb) as e("postingId" text, book text, owner text, funds text,

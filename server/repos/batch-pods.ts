@@ -20,7 +20,7 @@ export interface BatchOnNode {
   readonly nodeName: string;
   readonly sealedEnv: string;
   readonly createdAt: Date;
-  readonly spec: Omit<BatchSpec, "env">;
+  readonly spec: Omit<BatchSpec, "env" | "registryLogin">;
 }
 
 type Row = Omit<BatchOnNode, "createdAt"> & { createdAt: string };

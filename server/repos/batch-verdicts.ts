@@ -1,5 +1,5 @@
 // Panels for judging: locked together in the order of law 8, and written back, many rows a statement.
-import { asc, sql } from "drizzle-orm";
+import { asc, type SQL, sql } from "drizzle-orm";
 import type { ExecutionId, JobId, ProviderId } from "../../domain/ids.ts";
 import { batchExecutions, batchJobs } from "../../drizzle/schema/batch.ts";
 import type { Db, Tx } from "../deps.ts";
@@ -21,6 +21,7 @@ const JOB = {
   reusable: batchJobs.reusable,
   envNames: batchJobs.envNames,
   gpuCount: batchJobs.gpuCount,
+  timeoutSeconds: batchJobs.timeoutSeconds,
   queueTimeoutSeconds: batchJobs.queueTimeoutSeconds,
   heldCash: batchJobs.heldCash,
   heldPromotion: batchJobs.heldPromotion,
@@ -97,22 +98,9 @@ async function parties(tx: Tx, jobIds: readonly JobId[]): Promise<Parties> {
 export async function lockPanels(tx: Tx, jobIds: readonly JobId[]): Promise<LockedPanels | null> {
   const { jobs: all, accounts, providers: providerIds } = await parties(tx, jobIds);
   const ids = textArray(all);
-  await tx.execute(
-    sql`select 1 from accounts where address = any(${textArray(accounts)}) order by address for no key update`,
-  );
-  const providers = await lockProvidersWithEvidence(tx, providerIds);
-  const jobs = await tx
-    .select(JOB)
-    .from(batchJobs)
-    .where(sql`${batchJobs.id} = any(${ids})`)
-    .orderBy(asc(batchJobs.id))
-    .for("no key update");
-  const rows = await tx
-    .select()
-    .from(batchExecutions)
-    .where(sql`${batchExecutions.jobId} = any(${ids})`)
-    .orderBy(asc(batchExecutions.id))
-    .for("no key update");
+  // What is sent together runs in this order: the locks are taken one kind after the other.
+  const [, providers] = await Promise.all([lockAccounts(tx, accounts), lockProvidersWithEvidence(tx, providerIds)]);
+  const [jobs, rows] = await Promise.all([lockJobs(tx, ids), lockExecutions(tx, ids)]);
   if (rows.some(({ providerId }) => !providers.has(providerId))) return null;
   const members = new Map<JobId, Member[]>();
   for (const row of rows) {
@@ -123,11 +111,42 @@ export async function lockPanels(tx: Tx, jobIds: readonly JobId[]): Promise<Lock
   return { jobs, members, providers };
 }
 
+async function lockAccounts(tx: Tx, addresses: readonly string[]): Promise<void> {
+  await tx.execute(
+    sql`select 1 from accounts where address = any(${textArray(addresses)}) order by address for no key update`,
+  );
+}
+
+async function lockJobs(tx: Tx, ids: SQL): Promise<PanelJob[]> {
+  return tx
+    .select(JOB)
+    .from(batchJobs)
+    .where(sql`${batchJobs.id} = any(${ids})`)
+    .orderBy(asc(batchJobs.id))
+    .for("no key update");
+}
+
+async function lockExecutions(tx: Tx, jobIds: SQL): Promise<Member[]> {
+  return tx
+    .select()
+    .from(batchExecutions)
+    .where(sql`${batchExecutions.jobId} = any(${jobIds})`)
+    .orderBy(asc(batchExecutions.id))
+    .for("no key update");
+}
+
 /** Writes what executions came to. Their GPUs are free where they have ended. */
 export async function writeMembers(tx: Tx, rows: readonly Member[], freed: readonly ExecutionId[]): Promise<void> {
   if (rows.length === 0) return;
-  const changed = JSON.stringify(rows.map((row) => ({ ...row, paid: row.paid.toString(), rate: row.rate.toString() })));
-  await tx.execute(sql`
+  const changed = JSON.stringify(
+    rows.map((row) => {
+      const { id, status, startedAt, endedAt, runMs, exitCode, endCause, detail, digest, resultHash, vote, weight } =
+        row;
+      const told = { id, status, startedAt, endedAt, runMs, exitCode, endCause, detail, digest, resultHash };
+      return { ...told, vote, weight, paid: row.paid.toString(), paidBy: row.paidBy };
+    }),
+  );
+  const written = tx.execute(sql`
     update batch_executions e set status = m.status, "started_at" = m."startedAt", ended_at = m."endedAt",
       run_ms = m."runMs", exit_code = m."exitCode", end_cause = m."endCause", detail = m.detail, digest = m.digest,
       result_hash = m."resultHash", vote = m.vote, weight = m.weight, paid = m.paid, paid_by = m."paidBy"
@@ -135,8 +154,9 @@ export async function writeMembers(tx: Tx, rows: readonly Member[], freed: reado
       "runMs" integer, "exitCode" integer, "endCause" text, detail text, digest text, "resultHash" text, vote text,
       weight double precision, paid bigint, "paidBy" text)
     where e.id = m.id`);
-  if (freed.length === 0) return;
-  await tx.execute(sql`update gpus set execution_id = null where execution_id = any(${textArray(freed)})`);
+  const gpus =
+    freed.length > 0 && sql`update gpus set execution_id = null where execution_id = any(${textArray(freed)})`;
+  await Promise.all([written, gpus && tx.execute(gpus)]);
 }
 
 /** Writes what jobs became. */
@@ -144,13 +164,16 @@ export async function writeJobs(tx: Tx, rows: readonly PanelJob[]): Promise<void
   if (rows.length === 0) return;
   const text = (value: bigint) => value.toString();
   const changed = JSON.stringify(
-    rows.map((row) => ({
-      ...row,
-      heldCash: text(row.heldCash),
-      heldPromotion: text(row.heldPromotion),
-      takenCash: text(row.takenCash),
-      takenPromotion: text(row.takenPromotion),
-    })),
+    rows.map((row) => {
+      const { id, status, reason, copiesWanted, waitingSince, tied, hedged, nextLookAt, verdict } = row;
+      const { resultExecutionId, startedAt, decidedAt } = row;
+      return {
+        ...{ id, status, reason, copiesWanted, waitingSince, tied, hedged, nextLookAt, verdict },
+        ...{ resultExecutionId, startedAt, decidedAt },
+        ...{ heldCash: text(row.heldCash), heldPromotion: text(row.heldPromotion) },
+        ...{ takenCash: text(row.takenCash), takenPromotion: text(row.takenPromotion) },
+      };
+    }),
   );
   await tx.execute(sql`
     update batch_jobs j set held_cash = c."heldCash", held_promotion = c."heldPromotion", taken_cash = c."takenCash",

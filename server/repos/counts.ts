@@ -19,22 +19,22 @@ export function countJobGroups(db: Db): Promise<JobGroup[]> {
     from jobs j join executions e on e.id = j.execution_id group by 1, 2, 3, 4`);
 }
 
-type ProviderGroup = { admission: Admission; presence: Presence; drain: Drain; count: number };
+type ProviderGroup = { admission: Admission; presence: Presence; drain: Drain; quarantined: boolean; count: number };
 
 export function countProviderGroups(db: Db): Promise<ProviderGroup[]> {
   return db.execute<ProviderGroup>(
-    sql`select admission, presence, drain, count(*)::int as count from providers group by 1, 2, 3`,
+    sql`select p.admission, p.presence, p.drain, e.quarantined_at is not null as quarantined, count(*)::int as count
+      from providers p left join provider_evidence e on e.provider_id = p.id group by 1, 2, 3, 4`,
   );
 }
 
-/** GPUs of admitted providers. Free ones count where they can be had: not while their provider drains or is away. */
+/** GPUs of admitted providers. Free ones count where they can be had: not while their provider drains, is in quarantine or away. */
 export async function countGpus(db: Db): Promise<Record<"free" | "in_use" | "draining" | "unreachable", number>> {
   const [row] = await db.execute<Record<"free" | "in_use" | "draining" | "unreachable", number>>(sql`
     select coalesce(sum(free_gpus) filter (where available), 0)::int as free,
       coalesce(sum(in_use_gpus), 0)::int as in_use,
-      coalesce(sum(free_gpus) filter (where not available and presence = 'online' and drain <> 'none'), 0)::int as draining,
-      coalesce(sum(free_gpus) filter (where not available and not (presence = 'online' and drain <> 'none')), 0)::int
-        as unreachable
+      coalesce(sum(free_gpus) filter (where not available and presence = 'online'), 0)::int as draining,
+      coalesce(sum(free_gpus) filter (where not available and presence <> 'online'), 0)::int as unreachable
     from offers where admission = 'approved'`);
   return row ?? { free: 0, in_use: 0, draining: 0, unreachable: 0 };
 }

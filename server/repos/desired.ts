@@ -5,6 +5,7 @@ import type { ExecutionId, ProviderId } from "../../domain/ids.ts";
 import type { Admission, Drain, Presence, Runtime } from "../../domain/provider/state.ts";
 import { desiredExecutions, providers } from "../../drizzle/schema/provider.ts";
 import type { Db, Tx } from "../deps.ts";
+import type { SealedLogin } from "./registry-logins.ts";
 
 export interface DesiredExecution {
   readonly executionId: ExecutionId;
@@ -73,9 +74,11 @@ export interface Desired {
 }
 
 /** A batch execution is not written down a second time: it is read from the rows of the execution and its job. */
-export type DesiredBatch = Omit<BatchSpec, "kind" | "providerId" | "memoryMb" | "env"> & {
+export type DesiredBatch = Omit<BatchSpec, "kind" | "providerId" | "memoryMb" | "env" | "registryLogin"> & {
   readonly memoryGb: number;
   readonly sealedEnv: string;
+  /** of its account, to any registry; null where its machine pulls nothing for it any more, or uses no images */
+  readonly logins: readonly SealedLogin[] | null;
 };
 
 type DesiredRow = Omit<Desired, "wanted" | "batch" | "missing" | "maintenance"> & {
@@ -88,13 +91,17 @@ type DesiredRow = Omit<Desired, "wanted" | "batch" | "missing" | "maintenance"> 
 
 /**
  * Live batch executions of the provider `p`, for its agent: pods are made by the worker, third-party workers ask. The input
- * may be long; a machine that says it has begun is not sent it again, because it never begins the same one twice.
+ * may be long, and logins are secret; a machine that says it has begun is not sent them again, because it never begins the
+ * same one twice.
  */
 const batchOf = sql`
   select json_agg(json_build_object('id', e.id, 'jobId', j.id, 'image', j.image, 'command', j.command,
     'inputData', case when r.begun then '' else j.input_data end, 'files', j.files, 'network', j.network,
     'cpuCores', e.cpu_cores, 'memoryGb', e.memory_gb, 'diskGb', e.disk_gb, 'sealedEnv', j.sealed_env,
     'timeoutSeconds', j.timeout_seconds, 'deadline', to_char(e.deadline_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    'logins', case when p.runtime = 'docker' and not r.begun then (
+      select json_agg(json_build_object('registry', registry, 'username', username, 'sealedPassword', sealed_password))
+      from registry_logins where account = j.account) end,
     'gpuUuids', coalesce((select json_agg(uuid order by index) from gpus where execution_id = e.id), '[]')) order by e.id) as batch
   from batch_executions e
   join batch_jobs j on j.id = e.job_id

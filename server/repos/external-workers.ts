@@ -40,11 +40,13 @@ export async function workerByProvider(db: Db | Tx, id: ProviderId): Promise<Wor
   return row ?? null;
 }
 
+/** Removed ones left out: a machine that calls itself otherwise after each restart leaves many behind. */
 export async function countWorkers(tx: Tx, owner: string): Promise<number> {
   const [row] = await tx
     .select({ count: sql<number>`count(*)::int` })
     .from(externalWorkers)
-    .where(eq(externalWorkers.owner, owner));
+    .innerJoin(providers, eq(providers.id, externalWorkers.providerId))
+    .where(and(eq(externalWorkers.owner, owner), ne(providers.admission, "removed")));
   return row?.count ?? 0;
 }
 

@@ -172,7 +172,7 @@ export async function balanceOf(db: Db | Tx, account: string) {
   const [sums] = await db
     .select({
       earned: sql<string>`coalesce(sum(${entries.amount}) filter (where ${entries.book} = 'earned'), 0)`,
-      spent: sql<string>`coalesce(-sum(${entries.amount}) filter (where ${entries.book} = 'held' and ${postings.kind} = 'charge'), 0)`,
+      spent: sql<string>`coalesce(-sum(${entries.amount}) filter (where (${entries.book}, ${postings.kind}) in (('held', 'charge'), ('available', 'refund'))), 0)`,
     })
     .from(entries)
     .innerJoin(postings, eq(postings.id, entries.postingId))

@@ -12,8 +12,10 @@ export type OfferRow = typeof offers.$inferSelect;
 const APPROVED = and(eq(offers.admission, "approved"), ne(offers.runtime, "external"));
 
 export function toMarketOffer(row: OfferRow): MarketOffer {
-  const { admission, presence, drain, gpuModel, available: _, ...same } = row;
-  return { ...same, gpuModel: gpuModel || null, status: providerStatus(admission, presence, drain) };
+  const { admission, presence, drain, gpuModel, available, ...same } = row;
+  // Only a quarantine keeps a machine away that is admitted, heard and not drained.
+  const status = providerStatus(admission, presence, drain, !available && drain === "none");
+  return { ...same, gpuModel: gpuModel || null, status };
 }
 
 /** A point in the order of commits: what was visible then, as PostgreSQL writes it. */

@@ -54,6 +54,7 @@ type StandingGroup = {
   admission: Admission;
   presence: Presence;
   drain: Drain;
+  quarantined: boolean;
   busy: boolean;
   count: number;
   cores: number;
@@ -63,10 +64,12 @@ type StandingGroup = {
 /** Admitted providers by how they stand and whether anything lives there. */
 export function countStandings(db: Db): Promise<StandingGroup[]> {
   return db.execute<StandingGroup>(sql`
-    select admission, presence, drain, busy, count(*)::int as count, sum(cpu_cores)::int as cores, sum(memory_gb)::int as memory
-    from (select p.*, exists (select 1 from holdings h where h.provider_id = p.id) as busy from providers p
-      where p.admission = 'approved') standing
-    group by 1, 2, 3, 4`);
+    select admission, presence, drain, quarantined, busy, count(*)::int as count, sum(cpu_cores)::int as cores,
+      sum(memory_gb)::int as memory
+    from (select p.*, e.quarantined_at is not null as quarantined,
+        exists (select 1 from holdings h where h.provider_id = p.id) as busy
+      from providers p left join provider_evidence e on e.provider_id = p.id where p.admission = 'approved') standing
+    group by 1, 2, 3, 4, 5`);
 }
 
 /** Accounts whose provider is there and takes work. */

@@ -1,6 +1,7 @@
 import { eq, sql } from "drizzle-orm";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { ProviderId } from "../../domain/ids.ts";
 import type { Offer, PlacementWish } from "../../domain/placement/filters.ts";
 import { rank } from "../../domain/placement/rank.ts";
 import { RUNTIMES } from "../../domain/provider/state.ts";
@@ -98,11 +99,8 @@ test("the database and the domain agree about every wish: what fits, in which or
   expect(ordered).toBeGreaterThan(5); // about forty of the wishes; fewer, and the order was never looked at
 });
 
-async function rows(providerId: string) {
-  const all = await world.db
-    .select()
-    .from(offers)
-    .where(eq(offers.providerId, providerId as never));
+async function rows(providerId: ProviderId) {
+  const all = await world.db.select().from(offers).where(eq(offers.providerId, providerId));
   return all
     .map(({ gpuModel, totalGpus, freeGpus, inUseGpus, freeCpuCores, available }) => ({
       gpuModel,

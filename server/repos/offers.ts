@@ -27,7 +27,8 @@ function computed(ofProviders: SQL) {
       greatest(0, p.cpu_cores - used.cores)::int as free_cpu_cores,
       greatest(0, p.memory_gb - used.memory)::int as free_memory_gb,
       greatest(0, p.disk_gb - used.disk)::int as free_disk_gb,
-      p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online' and p.drain = 'none') as available, p.admission, p.presence,
+      p.region, p.reputation, (p.admission = 'approved' and p.presence = 'online' and p.drain = 'none' and not exists (
+        select 1 from provider_evidence e where e.provider_id = p.id and e.quarantined_at is not null)) as available, p.admission, p.presence,
       p.drain, windows.busy_from, p.offline_since, g.declared, p.sandboxed, p.runtime, p.price_per_gpu_hour, p.price_per_cpu_hour
     from providers p
     cross join lateral (

@@ -1,23 +1,5 @@
 // What operators ask of the database: providers by admission, what is beside them, incidents, the audit trail, appeals.
-import {
-  and,
-  asc,
-  count,
-  desc,
-  eq,
-  gt,
-  gte,
-  ilike,
-  inArray,
-  isNotNull,
-  isNull,
-  lt,
-  lte,
-  ne,
-  or,
-  type SQL,
-  sql,
-} from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import type { ProviderId } from "../../domain/ids.ts";
 import type { Admission } from "../../domain/provider/state.ts";
@@ -25,6 +7,7 @@ import { batchJobs, holdings, providerEvidence } from "../../drizzle/schema/batc
 import { events } from "../../drizzle/schema/event.ts";
 import { appeals, gpus, providers, reputationEvents } from "../../drizzle/schema/provider.ts";
 import type { Db } from "../deps.ts";
+import { matching } from "./matching.ts";
 import { type ShownProvider, shown } from "./providers.ts";
 
 export interface ProviderFilter {
@@ -36,21 +19,17 @@ export interface ProviderFilter {
   readonly limit: number;
 }
 
+const SEARCHED = [providers.name, providers.hostname, providers.owner, providers.id];
+
 /** Newest first, before an id. */
 export function providersForOperator(db: Db, filter: ProviderFilter): Promise<ShownProvider[]> {
   const { admission, search, beforeId, limit } = filter;
   const where = and(
     admission ? eq(providers.admission, admission) : ne(providers.admission, "removed"),
-    search === null ? undefined : matches(search),
+    search === null ? undefined : matching(search, SEARCHED),
     beforeId ? lt(providers.id, beforeId) : undefined,
   );
   return shown(db, where, limit);
-}
-
-function matches(search: string): SQL | undefined {
-  const pattern = `%${search.replace(/[\\%_]/g, "\\$&")}%`;
-  const columns = [providers.name, providers.hostname, providers.owner, providers.id];
-  return or(...columns.map((column) => ilike(column, pattern)));
 }
 
 export async function countAdmissions(db: Db): Promise<Map<Admission, number>> {

@@ -17,10 +17,16 @@ import {
 import type { Db, Tx } from "../deps.ts";
 import { batchLives } from "./batch-live.ts";
 import { LIVE_STATUSES } from "./executions.ts";
+import { quarantineOf } from "./providers.ts";
 
 function withPresence(db: Db | Tx) {
   return db
-    .select({ provider: providers, lastSeenAt: providerPresence.lastSeenAt, usage: providerPresence.usage })
+    .select({
+      provider: providers,
+      lastSeenAt: providerPresence.lastSeenAt,
+      usage: providerPresence.usage,
+      quarantine: quarantineOf,
+    })
     .from(providers)
     .leftJoin(providerPresence, eq(providerPresence.providerId, providers.id));
 }
@@ -219,8 +225,8 @@ export async function fleetOf(db: Db | Tx, owner: string) {
     select count(*)::int as machines, count(*) filter (where p.takes)::int as available,
       coalesce(sum(o.total), 0)::int as total, coalesce(sum(o.free) filter (where p.takes), 0)::int as free,
       coalesce(sum(o.in_use), 0)::int as in_use
-    from (select id, admission = 'approved' and presence = 'online' and drain = 'none' as takes from providers
-      where owner = ${owner} and admission <> 'removed') p
+    from (select id, admission = 'approved' and presence = 'online' and drain = 'none' and ${quarantineOf} is null as takes
+      from providers where owner = ${owner} and admission <> 'removed') p
     left join lateral (select sum(total_gpus) as total, sum(free_gpus) as free, sum(in_use_gpus) as in_use
       from offers where provider_id = p.id and gpu_model <> '') o on true`,
   );

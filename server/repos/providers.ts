@@ -37,8 +37,9 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     select coalesce(sum(cpu_cores), 0)::int as cores, coalesce(sum(memory_gb), 0)::int as memory,
       coalesce(sum(disk_gb), 0)::int as disk
     from holdings where provider_id = ${id}`);
-  const [window] = await tx.execute<{ busy_from: string | null; allocatable: number | null }>(sql`
-    select min(starts_at) as busy_from, (select allocatable_gpus from provider_nodes where provider_id = ${id}) as allocatable
+  const [window] = await tx.execute<{ busy_from: string | null; allocatable: number | null; quarantined: boolean }>(sql`
+    select min(starts_at) as busy_from, (select allocatable_gpus from provider_nodes where provider_id = ${id}) as allocatable,
+      exists (select 1 from provider_evidence where provider_id = ${id} and quarantined_at is not null) as quarantined
     from maintenance_windows where provider_id = ${id} and closed_at is null`);
   const offered = offeredGpus(held, window?.allocatable ?? held.length);
   return {
@@ -48,7 +49,8 @@ export async function lockProvider(tx: Tx, id: ProviderId): Promise<LockedProvid
     owner: row.owner,
     busyFrom: window?.busy_from ? new Date(window.busy_from) : null,
     runtime: row.runtime,
-    available: row.admission === "approved" && row.presence === "online" && row.drain === "none",
+    available:
+      row.admission === "approved" && row.presence === "online" && row.drain === "none" && !window?.quarantined,
     sandboxed: row.sandboxed,
     pricePerGpuHour: row.pricePerGpuHour,
     pricePerCpuHour: row.pricePerCpuHour,
@@ -163,6 +165,12 @@ export async function providerKey(db: Db, id: ProviderId) {
   return row ?? null;
 }
 
+/** Why a provider is in quarantine; null where it is not. */
+export const quarantineOf = sql<string | null>`(select e.quarantine_reason from provider_evidence e
+  where e.provider_id = ${providers.id} and e.quarantined_at is not null)`;
+
+const heard = and(eq(providers.admission, "approved"), eq(providers.presence, "online"));
+
 /** `providerStatus` as a condition on rows; a test holds the two together. */
 const STATUS_IS = {
   pending: eq(providers.admission, "pending"),
@@ -171,8 +179,9 @@ const STATUS_IS = {
   rejected: eq(providers.admission, "rejected"),
   approved: and(eq(providers.admission, "approved"), eq(providers.presence, "unseen")),
   joined: and(eq(providers.admission, "approved"), eq(providers.presence, "joined")),
-  available: and(eq(providers.admission, "approved"), eq(providers.presence, "online"), eq(providers.drain, "none")),
-  draining: and(eq(providers.admission, "approved"), eq(providers.presence, "online"), ne(providers.drain, "none")),
+  available: and(heard, eq(providers.drain, "none"), sql`${quarantineOf} is null`),
+  draining: and(heard, ne(providers.drain, "none"), sql`${quarantineOf} is null`),
+  quarantined: and(heard, sql`${quarantineOf} is not null`),
   offline: and(eq(providers.admission, "approved"), eq(providers.presence, "offline")),
 } as const satisfies Record<ProviderStatus, SQL | undefined>;
 
@@ -191,7 +200,12 @@ export function shown(db: Db | Tx, where: SQL | undefined, limit: number) {
     .groupBy(offers.providerId)
     .as("models");
   return db
-    .select({ provider: providers, lastSeenAt: providerPresence.lastSeenAt, models: models.models })
+    .select({
+      provider: providers,
+      lastSeenAt: providerPresence.lastSeenAt,
+      models: models.models,
+      quarantine: quarantineOf,
+    })
     .from(providers)
     .leftJoin(providerPresence, eq(providerPresence.providerId, providers.id))
     .leftJoinLateral(models, sql`true`)

@@ -6,6 +6,9 @@ import type { Db, Tx } from "../deps.ts";
 
 export type RegistryLoginRow = typeof registryLogins.$inferSelect;
 
+/** As much of it as a pull needs. */
+export type SealedLogin = Pick<RegistryLoginRow, "registry" | "username" | "sealedPassword">;
+
 /** @returns false where the account has one for this registry already */
 export async function insertRegistryLogin(tx: Tx, row: RegistryLoginRow): Promise<boolean> {
   const inserted = await tx

@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { isId } from "../../domain/ids.ts";
 import { ResultReport } from "../../protocol/results.ts";
 import { systemIds } from "../adapters/system/ids.ts";
+import { keepStatements } from "../adapters/system/kept-statements.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
 import { NO_CHECKS, TEST_SETTINGS } from "./settings.ts";
 
@@ -22,7 +23,7 @@ const client = postgres(url, {
 });
 const clock = { now: () => new Date(at) };
 const deps = {
-  db: drizzle(client),
+  db: drizzle(keepStatements(client)),
   clock,
   ids: systemIds(clock),
   random: NO_CHECKS,

@@ -10,6 +10,7 @@ import { BatchBody } from "../../protocol/batch.ts";
 import type { JobBody } from "../../protocol/operations/job.ts";
 import { type ResultReport, resultText } from "../../protocol/results.ts";
 import type { Deps } from "../deps.ts";
+import { recomputeOffers } from "../repos/offers.ts";
 import { submitBatch } from "../usecases/batch/submit-batch.ts";
 import { takeResults } from "../usecases/batch/take-results.ts";
 import { submitRental } from "../usecases/job/submit-rental.ts";
@@ -23,9 +24,12 @@ export interface LiveRun {
 
 export interface Played {
   readonly stdout?: string;
+  /** sorted by path */
+  readonly files?: readonly { readonly path: string; readonly content: string }[];
   readonly exitCode?: number;
   readonly outcome?: ResultReport["outcome"];
   readonly end?: ResultReport["end"];
+  readonly detail?: string;
   readonly runMs?: number;
   readonly hash?: string;
 }
@@ -53,7 +57,9 @@ export async function openFleet(world: World, size: number, wish: ProviderWish =
 
   function report({ id, providerId }: Pick<LiveRun, "id" | "providerId">, played: Played = {}): ResultReport {
     const stdout = Buffer.from(played.stdout ?? "right");
-    const manifest = { stdoutSha256: sha256(stdout), stdoutBytes: stdout.byteLength, files: [] };
+    const made = (played.files ?? []).map(({ path, content }) => ({ path, bytes: Buffer.from(content) }));
+    const files = made.map(({ path, bytes }) => ({ path, sha256: sha256(bytes), bytes: bytes.byteLength }));
+    const manifest = { stdoutSha256: sha256(stdout), stdoutBytes: stdout.byteLength, files };
     const hash = played.hash ?? sha256(manifestText(manifest));
     const key = keys.get(providerId);
     if (!key) throw new Error(`${providerId} is not of this fleet`);
@@ -61,13 +67,13 @@ export async function openFleet(world: World, size: number, wish: ProviderWish =
       execution_id: id,
       outcome: played.outcome ?? "completed",
       end: played.end ?? null,
-      detail: "",
+      detail: played.detail ?? "",
       exit_code: played.exitCode ?? 0,
       run_ms: played.runMs ?? 1_000,
       started_at: null,
       stdout: stdout.toString("base64"),
       stderr: "",
-      files: [],
+      files: made.map(({ path, bytes }) => ({ path, content: bytes.toString("base64") })),
       result_hash: hash,
       signature: sign(null, Buffer.from(resultText(id, hash)), key).toString("base64"),
     };
@@ -77,6 +83,20 @@ export async function openFleet(world: World, size: number, wish: ProviderWish =
     machines,
     add,
     report,
+    /** Only these take work from now on. */
+    only: async (...ids: readonly ProviderId[]): Promise<void> => {
+      for (const id of machines) {
+        const drain = ids.includes(id) ? "none" : "draining";
+        await world.db.update(providers).set({ drain }).where(eq(providers.id, id));
+        await world.db.transaction((tx) => recomputeOffers(tx, id));
+      }
+    },
+    /** As the agent of that machine signs. @returns base64 */
+    sign: (providerId: ProviderId, text: string): string => {
+      const key = keys.get(providerId);
+      if (!key) throw new Error(`${providerId} is not of this fleet`);
+      return sign(null, Buffer.from(text), key).toString("base64");
+    },
     live: async (jobId?: JobId): Promise<LiveRun[]> => {
       const rows = await world.db.execute<{ id: ExecutionId; jobId: JobId; providerId: ProviderId }>(sql`
         select id, job_id as "jobId", provider_id as "providerId" from batch_executions

@@ -41,18 +41,30 @@ test("connections cut in the middle of many transactions end those, not the proc
   const sql = postgres(database.url, { max: 4, onnotice: () => {}, backoff: () => 0 });
   try {
     for (let round = 0; round < 10; round++) {
+      let cut = false;
       const busy = Array.from({ length: 12 }, () =>
         sql.begin(async (tx) => {
-          for (let n = 0; n < 20; n++) await tx`select pg_sleep(0.001)`;
+          while (!cut) await tx`select pg_sleep(0.001)`;
         }),
       );
       const settled = Promise.allSettled(busy);
       await new Promise((wake) => setTimeout(wake, 40));
       await other`select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()`;
+      cut = true;
       expect((await settled).some(({ status }) => status === "rejected")).toBe(true);
       expect(await Promise.all(Array.from({ length: 12 }, () => sql`select 1 as one`))).toHaveLength(12);
     }
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+});
+
+test("a statement that fails after its first rows leaves none of them, and no gaps, to the next one on its connection", async () => {
+  const sql = postgres(database.url, { max: 1, onnotice: () => {} });
+  try {
+    await expect(sql`select 1 / (3 - n) as part from generate_series(1, 5) n`).rejects.toMatchObject({ code: "22012" });
+    expect([...(await sql`select 1 as one`)]).toEqual([{ one: 1 }]);
   } finally {
     await sql.end({ timeout: 1 });
   }

@@ -14,7 +14,7 @@ import { rentGpu } from "../usecases/job/rent-gpu.ts";
 import { writePresenceEdge } from "../usecases/provider/presence-edge.ts";
 import { stampListening } from "../usecases/provider/stamp-listening.ts";
 import { sweepSilentProviders } from "../usecases/provider/sweep-silent-providers.ts";
-import { address, GPU_MODEL, openWorld, type ProviderWish } from "./world.ts";
+import { address, GPU_MODEL, openWorld, type ProviderWish, type WorldGiven } from "./world.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -27,8 +27,8 @@ export const OWNER = walletPrincipal(address(9_000_002));
 export type LifeWorld = Awaited<ReturnType<typeof lifeWorld>>;
 
 /** Call `empty()` before each test. */
-export async function lifeWorld() {
-  const world = await openWorld({ operators: [OPERATOR.account] });
+export async function lifeWorld(given: WorldGiven = {}) {
+  const world = await openWorld({ operators: [OPERATOR.account] }, given);
   const { db, deps } = world;
   const only = <T>([row]: readonly T[]): T => {
     if (!row) throw new Error("there is no such row");

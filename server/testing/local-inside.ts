@@ -59,6 +59,7 @@ const FULL_RETRY_MS = 1;
 interface Master {
   readonly fd: number;
   once(event: "close", told: () => void): void;
+  destroy(): void;
 }
 
 function runInTerminal(
@@ -106,7 +107,7 @@ function runInTerminal(
     });
   });
   const close = () => {
-    if (alive) shell.kill("SIGHUP");
+    if (alive) master.destroy(); // a signal alone may be lost on a shell that begins
   };
   options.signal.addEventListener("abort", close, { once: true });
   return {

@@ -27,10 +27,10 @@ export async function ran(
 }
 
 /** Polls until it holds. */
-export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+export async function until(what: string | (() => string), holds: () => Promise<boolean> | boolean): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`never: ${what}`);
+    if (Date.now() > end) throw new Error(`never: ${typeof what === "string" ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -56,7 +56,11 @@ export async function talk(
     session,
     shown,
     type: (keys) => void session.input.write(keys),
-    shows: (pattern) => until(`${pattern} in ${JSON.stringify(shown())}`, () => pattern.test(shown())),
+    shows: (pattern) =>
+      until(
+        () => `${pattern} in ${JSON.stringify(shown())}`,
+        () => pattern.test(shown()),
+      ),
   };
 }
 

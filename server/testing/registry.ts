@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,16 +14,21 @@ const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export interface PrivateRegistry extends AsyncDisposable {
   /** host:port, as images name it */
   readonly registry: string;
-  /** its only image; it holds no program at all */
+  /** its only image */
   readonly image: string;
   /** how often the layer was sent to somebody who knew the password */
   pulls(): number;
 }
 
-export async function privateRegistry(username: string, password: string): Promise<PrivateRegistry> {
-  const layer = layerOfOneFile();
+/** @param dress makes files of the image in a folder; without it the image holds no program at all */
+export async function privateRegistry(
+  username: string,
+  password: string,
+  dress: (folder: string) => void = () => {},
+): Promise<PrivateRegistry> {
+  const layer = layerOf(dress);
   const config = JSON.stringify({
-    architecture: "amd64",
+    architecture: process.arch === "x64" ? "amd64" : process.arch,
     os: "linux",
     config: {},
     rootfs: { type: "layers", diff_ids: [digestOf(layer)] },
@@ -49,7 +54,8 @@ export async function privateRegistry(username: string, password: string): Promi
     const [, kind, name = ""] = /\/(manifests|blobs)\/([^/]+)$/.exec(request.url ?? "") ?? [];
     if (kind === "manifests" && ["1", digestOf(manifest)].includes(name)) return send(reply, MANIFEST, manifest);
     const blob = kind === "blobs" ? blobs.get(name) : undefined;
-    if (blob === undefined) return void reply.writeHead(request.url === "/v2/" ? 200 : 404).end();
+    if (blob === undefined && request.url !== "/v2/") return refuse(reply, kind);
+    if (blob === undefined) return void reply.writeHead(200).end();
     if (blob === layer && request.method === "GET") pulls += 1;
     send(reply, "application/octet-stream", blob);
   });
@@ -73,15 +79,24 @@ function send(reply: ServerResponse, type: string, data: string | Buffer): void 
   reply.writeHead(200, { ...headers, "docker-content-digest": digestOf(data) }).end(data);
 }
 
+function refuse(reply: ServerResponse, kind: string | undefined): void {
+  const code = kind === "manifests" ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN";
+  const body = JSON.stringify({ errors: [{ code, message: code.toLowerCase().replace("_", " ") }] });
+  reply.writeHead(404, { "content-type": "application/json" }).end(body);
+}
+
 function digestOf(data: string | Buffer): string {
   return `sha256:${createHash("sha256").update(data).digest("hex")}`;
 }
 
-function layerOfOneFile(): Buffer {
+function layerOf(dress: (folder: string) => void): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "berth-layer-"));
+  const root = join(folder, "root");
   try {
-    writeFileSync(join(folder, "readme"), `drawn at ${Date.now()} by ${process.pid}\n`); // no runtime has it yet
-    execFileSync("tar", ["-cf", "layer.tar", "readme"], { cwd: folder });
+    mkdirSync(root);
+    dress(root);
+    writeFileSync(join(root, "readme"), `drawn at ${Date.now()} by ${process.pid}\n`); // no runtime has it yet
+    execFileSync("tar", ["-C", root, "-cf", join(folder, "layer.tar"), "."]);
     return readFileSync(join(folder, "layer.tar"));
   } finally {
     rmSync(folder, { recursive: true });

@@ -7,13 +7,14 @@ import { type ExecutionId, isId, type ProviderId } from "../../domain/ids.ts";
 import { accounts } from "../../drizzle/schema/account.ts";
 import { gpus, providerPresence, providers } from "../../drizzle/schema/provider.ts";
 import { systemIds } from "../adapters/system/ids.ts";
+import { keepStatements } from "../adapters/system/kept-statements.ts";
 import { secretBox } from "../adapters/system/secret-box.ts";
 import { ssh } from "../adapters/system/ssh.ts";
-import type { Cluster, Db, Deps, RingName, Rings } from "../deps.ts";
+import type { Clock, Cluster, Db, Deps, Ids, RingName, Rings } from "../deps.ts";
 import { grantPromotion } from "../repos/ledger.ts";
 import { recomputeOffers } from "../repos/offers.ts";
 import { reconcileExecution } from "../usecases/execution/reconcile-execution.ts";
-import { testDatabase } from "./database.ts";
+import type { TestDatabase } from "./database.ts";
 import { ALL_ANSWER, NO_CHECKS, NOTHING_INSIDE, TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
 
 export const START = new Date("2026-06-01T12:00:00.000Z");
@@ -74,17 +75,25 @@ export function address(n: number): string {
   return `0x${n.toString(16).padStart(40, "0")}`;
 }
 
+export interface WorldGiven {
+  /** a migrated one, where it is not a run of tests that has one */
+  readonly database?: TestDatabase;
+  /** where a world must be the same again */
+  readonly idsOf?: (clock: Clock) => Ids;
+}
+
 /** Opens a world of its own database; dispose it after the file's tests. */
-export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promise<World> {
-  const database = await testDatabase();
+export async function openWorld(settings: Partial<Deps["settings"]> = {}, given: WorldGiven = {}): Promise<World> {
+  // Read only there: it reaches into the runner of the tests.
+  const database = given.database ?? (await (await import("./database.ts")).testDatabase());
   const client = postgres(database.url, { max: 20, onnotice: () => {} });
-  const db: Db = drizzle(client);
+  const db: Db = drizzle(keepStatements(client));
   let now = START;
   let made = 0;
   const rings: World["rings"] = [];
   const cluster = new MemoryCluster();
   const clock = { now: () => now };
-  const ids = systemIds(clock);
+  const ids = (given.idsOf ?? systemIds)(clock);
   const deps = {
     db,
     clock,
@@ -134,23 +143,24 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     },
     async provider(over = {}) {
       made += 1;
+      const nth = made;
       const id = ids.next("prov");
-      const owner = over.owner ?? address(1_000_000 + made);
+      const owner = over.owner ?? address(1_000_000 + nth);
       await db.transaction(async (tx) => {
         await tx.insert(accounts).values({ address: owner, createdAt: now }).onConflictDoNothing();
         await tx.insert(providers).values({
           id,
           owner,
-          name: over.name ?? `provider-${made}`,
+          name: over.name ?? `provider-${nth}`,
           region: "eu-north",
           host: "127.0.0.1",
-          publicKey: `key-${made}`,
+          publicKey: `key-${nth}`,
           admission: "approved",
           presence: "online",
           reputation: 100,
           pricePerGpuHour: over.perGpuHour ?? 389_000n,
           pricePerCpuHour: over.perCpuHour ?? 10_000n,
-          hostname: `machine-${made}`,
+          hostname: `machine-${nth}`,
           os: "Debian 12",
           architecture: "x64",
           cpuModel: "test",
@@ -170,7 +180,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
               id: ids.next("gpu"),
               providerId: id,
               index,
-              uuid: `GPU-${made}-${index}`,
+              uuid: `GPU-${nth}-${index}`,
               model: over.model ?? GPU_MODEL,
               vramMb: 24_576,
               declared: true,
@@ -185,7 +195,7 @@ export async function openWorld(settings: Partial<Deps["settings"]> = {}): Promi
     async settleRings() {
       for (let rung = rings.shift(); rung; rung = rings.shift()) {
         const { id } = rung.payload;
-        if (isId("exec", id)) await reconcileExecution(deps, id);
+        if (id && isId("exec", id)) await reconcileExecution(deps, id);
       }
     },
     async [Symbol.asyncDispose]() {

@@ -14,6 +14,7 @@ import {
   type RegistryLoginRow,
   registryLoginFor,
   registryLoginsOf,
+  type SealedLogin,
 } from "../../repos/registry-logins.ts";
 
 const MAX_LOGINS = 20;
@@ -67,7 +68,22 @@ export async function loginForImage(
   image: string,
 ): Promise<RegistryLogin | null> {
   const row = await registryLoginFor(db, account, registryOf(image));
-  return row && { registry: row.registry, username: row.username, password: secrets.open(row.sealedPassword) };
+  return row && openLogin(secrets, row);
+}
+
+/** The same of an account's logins that were read already. */
+export function loginAmong(
+  { secrets }: Pick<Deps, "secrets">,
+  logins: readonly SealedLogin[],
+  image: string,
+): RegistryLogin | null {
+  const registry = registryOf(image);
+  const row = logins.find((one) => one.registry === registry);
+  return row ? openLogin(secrets, row) : null;
+}
+
+function openLogin(secrets: Deps["secrets"], { registry, username, sealedPassword }: SealedLogin): RegistryLogin {
+  return { registry, username, password: secrets.open(sealedPassword) };
 }
 
 function toView({ id, registry, username, createdAt }: RegistryLoginRow): RegistryLoginView {

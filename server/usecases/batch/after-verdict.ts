@@ -8,14 +8,20 @@ import { insertChecks, type NewCheck } from "../../repos/batch-checks.ts";
 import type { Member } from "../../repos/batch-verdicts.ts";
 import type { Case } from "./judge.ts";
 
-/** Somebody waits to hear whose result was right: it waits longer for machines than most jobs would. */
-const RECHECK_QUEUE_SECONDS = 3_600;
+/** Somebody waits to hear whether a result is right: it waits longer for machines than most jobs would. */
+const AGAIN_QUEUE_SECONDS = 3_600;
 
 /** @param about an accepted job; three owners have to agree on it, drawn by what is known of them */
 export function recheckOf(id: JobId, about: JobId): NewCheck {
   const copies = quorumOf({ consensus: 1, assurance: "high" });
-  const terms = { copies, assurance: "high", tied: true, leastQueueSeconds: RECHECK_QUEUE_SECONDS } as const;
+  const terms = { copies, assurance: "high", tied: true, leastQueueSeconds: AGAIN_QUEUE_SECONDS } as const;
   return { id, purpose: "recheck", about, ...terms };
+}
+
+/** @param about an accepted job; so many owners more have to agree on it: as an audit that its customer waits for */
+export function confirmationOf(id: JobId, about: JobId, copies: number): NewCheck {
+  const terms = { copies, assurance: "standard", tied: false, leastQueueSeconds: AGAIN_QUEUE_SECONDS } as const;
+  return { id, purpose: "audit", about, ...terms };
 }
 
 /**

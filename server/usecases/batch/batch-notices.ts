@@ -1,8 +1,14 @@
 // What people should know of a batch job before they submit it, in plain words.
 import { type BatchWish, quorumOf } from "../../../domain/job/batch.ts";
+import { type GpuLimit, limitSentence } from "../../../domain/job/gpu-limit.ts";
+import { REASONS } from "../../../domain/job/reasons.ts";
 import type { BatchOffers } from "../../repos/batch-offers.ts";
 
-export function notices(wish: BatchWish, { owners, ownersFree, removed }: BatchOffers): string[] {
+export function notices(
+  wish: BatchWish,
+  { owners, ownersFree, removed, withCommand, fit }: BatchOffers,
+  limit: GpuLimit,
+): string[] {
   const quorum = quorumOf(wish);
   const said: string[] = [];
   const queue = `${wish.queueTimeoutSeconds} s`;
@@ -20,6 +26,21 @@ export function notices(wish: BatchWish, { owners, ownersFree, removed }: BatchO
     const free = ownersFree === 0 ? "None of them has" : ownersFree === 1 ? "One of them has" : `${ownersFree} have`;
     said.push(
       `${owners} owners have machines that fit. ${free} one free now, and ${quorum} are needed: it waits up to ${queue} for more.`,
+    );
+  }
+  if (fit.nodes > 0 && wish.gpuCount > 0 && wish.gpuCount <= limit.most) {
+    if (wish.gpuCount > limit.left) said.push(limitSentence(wish.gpuCount, limit));
+    else if (wish.gpuCount * quorum > limit.left)
+      said.push(
+        `Your account may hold ${counted(limit.left, "GPU")} more on nodes of the cluster: there not all of its runs are at once, but one after another.`,
+      );
+  }
+  if (withCommand > 0) {
+    const more = counted(withCommand, "machine");
+    said.push(
+      owners === 0
+        ? `${REASONS["needs-command"].sentence} ${more} would run it with a command.`
+        : `${more} more would run it with a command: processes use no image, and nodes of the cluster need one.`,
     );
   }
   if (removed.max_price) said.push(`${counted(removed.max_price, "machine")} more would run it at a higher max_price.`);

@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JobId } from "../../../domain/ids.ts";
 import { type Fleet, openFleet } from "../../testing/batch-world.ts";
+import { waitingForLocks } from "../../testing/locks.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { GPU_MODEL, openWorld, type World } from "../../testing/world.ts";
 import { rentGpu } from "../job/rent-gpu.ts";
@@ -29,7 +30,8 @@ test("dispatchers, renters, liars, hangs, cancels and sweeps at once: nothing is
   }
   const verdicts = new Map<string, string>();
   const [liar] = fleet.machines;
-  for (let round = 0; round < 60; round++) {
+  // Long enough for the queue's end of a job whose last free GPUs are rented away, after as many runs as there are owners.
+  for (let round = 0; round < 120; round++) {
     const live = (await fleet.live()).filter(() => Math.random() < 0.7).sort(() => Math.random() - 0.5);
     const wish = { gpuModel: GPU_MODEL, gpuCount: 1, cpuCores: 2, memoryGb: 4, diskGb: 10 };
     const rest = {
@@ -83,3 +85,27 @@ test("dispatchers, renters, liars, hangs, cancels and sweeps at once: nothing is
       select coalesce(sum(delta), 0) from reputation_events r where r.provider_id = p.id)`);
   expect(score?.off).toBe(0);
 }, 120_000);
+
+test("a verdict that is reached while its customer's wish to cancel is on its way stands", async () => {
+  await using world = await openWorld();
+  const fleet = await openFleet(world, 3);
+  const alice = await world.customer(1);
+  const id = await fleet.submit(alice);
+  await dispatchBatch(world.deps);
+  const [first, second] = await fleet.live(id);
+  if (!first || !second) throw new Error("it was given to nobody");
+  await fleet.deliver(first);
+  const meanwhile: Promise<unknown>[] = [];
+  await world.db.transaction(async (tx) => {
+    await tx.execute(sql`select 1 from accounts for no key update`);
+    meanwhile.push(fleet.deliver(second));
+    await waitingForLocks(world.db, 1);
+    meanwhile.push(cancelBatch(world.deps, alice, id));
+    await waitingForLocks(world.db, 2);
+  });
+  expect(await Promise.all(meanwhile)).toMatchObject([
+    "accepted",
+    { status: "completed", verdict: { kind: "accepted" } },
+  ]);
+  expect(await expectSound(world.db)).toEqual([]);
+});

@@ -3,17 +3,29 @@
 import { BATCH_END_SENTENCES } from "../../../domain/execution/batch-ends.ts";
 import type { BatchExecutionStatus } from "../../../domain/execution/batch-state.ts";
 import { REASONS } from "../../../domain/job/reasons.ts";
-import { batchHold } from "../../../domain/money/batch-pay.ts";
-import { formatMicros, USD } from "../../../domain/money/micros.ts";
+import { formatMicros } from "../../../domain/money/micros.ts";
+import { RULES } from "../../../domain/verification/constants.ts";
+import { isRefusal } from "../../../domain/verification/failure.ts";
 import type { BatchExecutionView, BatchJobView, VerdictView } from "../../../protocol/batch.ts";
 import type { BatchRow, PanelRow } from "../../repos/batch-jobs.ts";
 import { toReasonView } from "../job/job-view.ts";
+import { sha256 } from "./comparing.ts";
+import { type Kept, keptSentence } from "./kept-waiting.ts";
 
 type Job = BatchRow["job"];
 
-/** @param before jobs that are served before it; null while it wants no machine */
-export function toBatchView({ job, result, executions }: BatchRow, before: number | null, now: Date): BatchJobView {
-  const reason = job.reason && toReasonView(job.reason, { memoryGb: job.memoryGb, storageGb: job.diskGb });
+/**
+ * @param before jobs that are served before it; null while it wants no machine
+ * @param kept what keeps it from machines that are there
+ */
+export function toBatchView(
+  { job, result, executions, refunded }: BatchRow,
+  before: number | null,
+  kept: Kept | null,
+  now: Date,
+): BatchJobView {
+  const code = job.reason ?? kept?.code ?? null;
+  const reason = code && toReasonView(code, { memoryGb: job.memoryGb, storageGb: job.diskGb });
   const verdict = verdictView(job);
   const failed = job.status === "failed" || job.status === "cancelled";
   return {
@@ -38,7 +50,7 @@ export function toBatchView({ job, result, executions }: BatchRow, before: numbe
     ...(job.decidedAt && { completed_at: job.decidedAt.toISOString() }),
     ...(job.decidedAt && result !== null && { result }),
     ...(failed && { error_message: errorMessage(job) }),
-    credits_required: Number(batchHold(job.rate, job.timeoutSeconds, job.redundancy)) / Number(USD),
+    credits_required: 1,
 
     assurance: job.assurance,
     dispatch: job.dispatch,
@@ -52,11 +64,12 @@ export function toBatchView({ job, result, executions }: BatchRow, before: numbe
     queue_timeout: job.queueTimeoutSeconds,
     reason,
     verdict,
-    waiting: waitingSentence(job, executions, now),
+    waiting: waitingSentence(job, executions, kept, now),
     queue_position: isWaiting(job) ? before : null,
     executions_count: executions,
     price_per_hour: formatMicros(job.rate),
     cost_so_far: formatMicros(job.takenCash + job.takenPromotion),
+    refunded: formatMicros(BigInt(refunded)),
     held: formatMicros(job.heldCash + job.heldPromotion),
     created_at: job.createdAt.toISOString(),
   };
@@ -87,7 +100,7 @@ function errorMessage({ verdict, reason }: Job): string {
   return reason ? `${sentence} ${REASONS[reason].remedy}` : sentence;
 }
 
-function waitingSentence(job: Job, executions: number, now: Date): string | null {
+function waitingSentence(job: Job, executions: number, kept: Kept | null, now: Date): string | null {
   if (!isWaiting(job)) return null;
   const since = job.waitingSince ?? job.createdAt;
   const waited = Math.max(0, Math.floor((now.getTime() - since.getTime()) / 1000));
@@ -100,28 +113,34 @@ function waitingSentence(job: Job, executions: number, now: Date): string | null
       : copies === 1
         ? "that fits"
         : "of distinct owners";
+  const held = kept ? `${keptSentence(kept, job)} ` : "";
   const why = job.tied ? "The votes stand equal: the next one must have much verified work behind it. " : "";
-  return `${why}It waits for ${machines} ${whose}, for ${waited} s now. Where none comes within ${left} s more, it ends without a result and uncharged.`;
+  const refused = kept?.code === "machines-refused" && kept.machines === executions;
+  const sooner = refused && executions >= RULES.refusalsThatTell ? ", or none that fits is there" : "";
+  return `${held}${why}It waits for ${machines} ${whose}, for ${waited} s now. Where none comes within ${left} s more${sooner}, it ends without a result and uncharged.`;
 }
 
-/** Before the verdict: that it ended and how, but nothing that another machine could copy. */
-export function toExecutionView({ execution, provider, revealed, ...delivered }: PanelRow): BatchExecutionView {
+/** Before the verdict: that it ended and how, and why it was refused, but nothing that another machine could copy. */
+export function toExecutionView({ execution, provider, nodeId, revealed, ...delivered }: PanelRow): BatchExecutionView {
   const { stdout, stderr } = delivered;
+  const result = revealed && hasResult(execution.status) ? stdout : null;
+  const hash = result !== null && (nodeId === null ? execution.resultHash : sha256(result));
   const ended = execution.endCause && BATCH_END_SENTENCES[execution.endCause];
-  const detail = (revealed && execution.detail) || ended;
+  const detail = ((revealed || isRefusal(execution.endCause)) && execution.detail) || ended;
   return {
     id: execution.id,
     job_id: execution.jobId,
-    node_id: execution.providerId,
+    node_id: nodeId ?? execution.providerId,
     status: execution.status,
     ...(execution.startedAt && { started_at: execution.startedAt.toISOString() }),
     ...(execution.endedAt && { completed_at: execution.endedAt.toISOString() }),
-    ...(revealed && hasResult(execution.status) && stdout !== null && { result: stdout }),
-    ...(revealed && execution.resultHash !== null && { result_hash: execution.resultHash }),
+    ...(result !== null && { result }),
+    ...(hash && { result_hash: hash }),
     ...(ended && { error_message: detail || ended }),
     ...(revealed && stderr && { logs: stderr }),
 
     number: execution.number,
+    provider_id: execution.providerId,
     provider_name: provider.name,
     region: provider.region,
     reputation: provider.reputation,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { JobId, ProviderId } from "../../../domain/ids.ts";
 import { batchExecutions, batchJobs } from "../../../drizzle/schema/batch.ts";
 import { providers } from "../../../drizzle/schema/provider.ts";
-import { recomputeOffers } from "../../repos/offers.ts";
+import { driftedProviders, recomputeOffers } from "../../repos/offers.ts";
 import { type Fleet, openFleet } from "../../testing/batch-world.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { openWorld, type World } from "../../testing/world.ts";
@@ -26,6 +26,7 @@ afterEach(async () => {
     select p.id from providers p left join reputation_events r on r.provider_id = p.id
     group by p.id having p.reputation <> 100 + coalesce(sum(r.delta), 0)`);
   expect([...scores]).toEqual([]);
+  expect(await driftedProviders(world.db)).toEqual([]);
   await world[Symbol.asyncDispose]();
 });
 
@@ -82,6 +83,32 @@ test("one lying owner of five is outvoted, unpaid and loses 10", async () => {
   expect(panel.find(({ id }) => id === job.resultExecutionId)?.vote).toBe("agreed");
   expect(await scoreOf(liar!.providerId)).toBe(90);
   expect(await scoreOf(honest!.providerId)).toBe(105);
+});
+
+test("what verification pays for is of the funds that the hold was of: a job on promotion earns nobody cash", async () => {
+  const id = await fleet.submit(await world.customer(1), { redundancy: 2 });
+  for (let round = 0; round < 5 && !(await jobRow(id)).decidedAt; round++) {
+    await dispatchBatch(world.deps);
+    world.pass(2_000);
+    const [first, ...others] = await fleet.live(id);
+    await fleet.deliver(first!, { stdout: round === 0 ? "wrong" : "right" });
+    for (const run of others) await fleet.deliver(run);
+  }
+  expect((await panelOf(id)).map(({ paidBy }) => paidBy)).toContain("verification");
+  const funds = await world.db.execute(sql`
+    select funds, sum(amount)::int as sum from entries where book = 'platform' and owner = 'verification' group by funds`);
+  expect([...funds]).toEqual([{ funds: "promotion", sum: expect.toSatisfy((sum: number) => sum < 0) }]);
+});
+
+test("a result that is accepted unverified pays its machine, and is evidence of nothing", async () => {
+  const id = await fleet.submit(await world.customer(1), { redundancy: 1, consensus: 1 });
+  await dispatchBatch(world.deps);
+  world.pass(2_000);
+  const [run] = await fleet.live(id);
+  await fleet.deliver(run!);
+  expect(await jobRow(id)).toMatchObject({ poolGroups: 5, verdict: { kind: "unverified" } });
+  expect(await panelOf(id)).toMatchObject([{ vote: "agreed", paidBy: "customer" }]);
+  expect(await scoreOf(run!.providerId)).toBe(100);
 });
 
 test("the same result again is accepted and changes nothing; another one, or a stranger's, is refused", async () => {
@@ -213,6 +240,22 @@ test("a job for which no other owner has a machine in time ends without charge",
   });
 });
 
+test("a job that every machine refused ends as one that machines cannot run, not as one that found none free", async () => {
+  const id = await fleet.submit(await world.customer(1), { queue_timeout: 30 });
+  for (let round = 0; round < fleet.machines.length; round += 1) {
+    await dispatchBatch(world.deps);
+    for (const one of await fleet.live(id)) await fleet.deliver(one, { outcome: "refused", end: "cannot-run" });
+  }
+  world.pass(31_000);
+  await sweepBatch(world.deps);
+  expect(await jobRow(id)).toMatchObject({
+    status: "failed",
+    reason: "too-many-errors",
+    takenPromotion: 0n,
+    takenCash: 0n,
+  });
+});
+
 test("a cancelled job pays what had run until then, stops the rest, and stays cancelled", async () => {
   const alice = await world.customer(1);
   const id = await fleet.submit(alice);
@@ -231,20 +274,23 @@ test("a cancelled job pays what had run until then, stops the rest, and stays ca
   expect(await cancelBatch(world.deps, await world.customer(2), id)).toBeNull();
 });
 
-test("accounts take turns: one with many jobs does not hold up one with few", async () => {
-  const [many, few] = [await world.customer(1), await world.customer(2)];
-  for (let i = 0; i < 30; i++) await fleet.submit(many, { timeout_seconds: 60 });
-  const own = [await fleet.submit(few), await fleet.submit(few), await fleet.submit(few)];
-  expect(await dispatchBatch(world.deps)).toBe(20); // five machines of four cores
-  for (const id of own) expect(await fleet.live(id)).toHaveLength(2);
-});
+test("where rings are lost, of a submit or of a verdict, the sweep rings again, and nothing waits for ever", async () => {
+  const alice = await world.customer(1);
+  const ids = [await fleet.submit(alice), await fleet.submit(alice)];
+  const rung = () => world.rings.splice(0).map(({ name }) => name);
+  expect(rung()).toContain("batch.dispatch"); // and lost
+  await sweepBatch(world.deps);
+  expect(rung()).toContain("batch.dispatch");
+  expect(await dispatchBatch(world.deps)).toBe(4);
+  for (const id of ids) expect(await fleet.live(id)).toHaveLength(2);
 
-test("jobs that fit nowhere hold up no others behind them", async () => {
-  const alice = await world.customer(1, 10_000_000_000n);
-  for (let i = 0; i < 10; i++) await fleet.submit(alice, { required_cpu: 64 });
-  const id = await fleet.submit(alice);
-  expect(await dispatchBatch(world.deps)).toBe(2);
-  expect(await fleet.live(id)).toHaveLength(2);
+  const [first, second] = await fleet.live(ids[0]);
+  await fleet.deliver(first!, { stdout: "one" });
+  await fleet.deliver(second!, { stdout: "other" });
+  expect(rung()).toContain("batch.dispatch"); // and lost
+  await sweepBatch(world.deps);
+  expect(rung()).toContain("batch.dispatch");
+  expect(await dispatchBatch(world.deps)).toBe(1);
 });
 
 test("nobody runs their own job", async () => {
@@ -255,15 +301,35 @@ test("nobody runs their own job", async () => {
   for (const run of await fleet.live(id)) expect(own).not.toContain(run.providerId);
 });
 
-test("two owners that fail alike make it the job's fault, and are paid for what ran", async () => {
+test.each([
+  ["exit-code", 3, "job-error"],
+  ["too-large", null, "too-large"],
+  ["out-of-memory", 137, "out-of-memory"],
+] as const)("two owners that fail alike (%s) make it the job's fault, and are paid for what ran", async (...told) => {
+  const [end, exitCode, reason] = told;
   const alice = await world.customer(1);
   const id = await fleet.submit(alice);
   await dispatchBatch(world.deps);
   world.pass(2_000);
   for (const run of await fleet.live(id))
-    await fleet.deliver(run, { outcome: "failed", end: "exit-code", exitCode: 3, stdout: "" });
-  expect(await jobRow(id)).toMatchObject({ status: "failed", reason: "job-error" });
-  for (const member of await panelOf(id)) expect(member).toMatchObject({ exitCode: 3, paidBy: "customer" });
+    await fleet.deliver(run, { outcome: "failed", end, ...(exitCode && { exitCode }), stdout: "" });
+  expect(await jobRow(id)).toMatchObject({ status: "failed", reason, verdict: { kind: "job-error" } });
+  const panel = await panelOf(id);
+  expect(panel).toHaveLength(2);
+  for (const member of panel) expect(member).toMatchObject({ endCause: end, paidBy: "customer" });
+});
+
+test("a machine that has just come is its owner's from its first copy on", async () => {
+  const [alice, bob] = [await world.customer(77), await world.customer(78)];
+  await fleet.submit(bob);
+  expect(await dispatchBatch(world.deps)).toBe(2);
+  const own = await fleet.add({ owner: alice.account });
+  const pair = [await fleet.add({ owner: bob.account }), await fleet.add({ owner: bob.account })];
+  const id = await fleet.submit(alice, { dispatch: "eager", redundancy: 7 });
+  expect(await dispatchBatch(world.deps)).toBe(6);
+  const asked = (await fleet.live(id)).map(({ providerId }) => providerId);
+  expect(asked).not.toContain(own);
+  expect(pair.filter((one) => asked.includes(one))).toHaveLength(1);
 });
 
 test("a signed refusal costs nothing, does not count, and another machine is asked", async () => {

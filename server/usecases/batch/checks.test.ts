@@ -6,8 +6,8 @@ import { isId, type JobId, type ProviderId } from "../../../domain/ids.ts";
 import { batchExecutions, batchJobs, providerEvidence } from "../../../drizzle/schema/batch.ts";
 import { events } from "../../../drizzle/schema/event.ts";
 import { providers } from "../../../drizzle/schema/provider.ts";
+import { liftQuarantine } from "../../repos/batch-checks.ts";
 import { listBatchRows } from "../../repos/batch-jobs.ts";
-import { recomputeOffers } from "../../repos/offers.ts";
 import { type Fleet, type LiveRun, openFleet } from "../../testing/batch-world.ts";
 import { NO_CHECKS } from "../../testing/settings.ts";
 import { expectSound } from "../../testing/sound.ts";
@@ -38,17 +38,7 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** Only these take work. */
-async function only(...ids: readonly ProviderId[]) {
-  for (const id of fleet.machines) {
-    await world.db
-      .update(providers)
-      .set({ drain: ids.includes(id) ? "none" : "draining" })
-      .where(eq(providers.id, id));
-    await world.db.transaction((tx) => recomputeOffers(tx, id));
-  }
-}
-const everybody = () => only(...fleet.machines);
+const everybody = () => fleet.only(...fleet.machines);
 
 /** Gives out and answers until nothing is given out any more. */
 async function play(say: (run: LiveRun) => string | undefined = () => undefined) {
@@ -79,10 +69,19 @@ const pair = (): [ProviderId, ProviderId] => {
   return [a, b];
 };
 const honest = () => fleet.machines.slice(2);
+/** In quarantine from now on, and all that it ever ran is to be looked through. */
+async function caught(providerId: ProviderId): Promise<void> {
+  const at = world.deps.clock.now();
+  const quarantine = { quarantinedAt: at, recallAfter: "exec_0" as const };
+  await world.db
+    .insert(providerEvidence)
+    .values({ providerId, at, ...quarantine })
+    .onConflictDoUpdate({ target: providerEvidence.providerId, set: quarantine });
+}
 
 /** A job on these machines, decided. */
 async function decidedOn(ids: readonly ProviderId[], say: string, follows: () => number): Promise<JobId> {
-  await only(...ids);
+  await fleet.only(...ids);
   const id = await fleet.submit(alice, { reusable: true });
   await dispatchBatch(world.deps);
   world.pass(1_000);
@@ -100,7 +99,7 @@ test("a canary catches a pair that agrees with one another, once three others co
   const id = await decidedOn(honest().slice(0, 2), "right", A_CANARY);
   const [canary] = await checks("canary");
   expect(canary).toMatchObject({ about: id, redundancy: 2, consensus: 2, heldCash: 0n, heldPromotion: 0n });
-  await only(...liars);
+  await fleet.only(...liars);
   await dispatchBatch(world.deps);
   for (const run of await fleet.live(canary?.id)) await fleet.deliver(run, { stdout: "colluded" });
   expect(await quarantined()).toEqual([]);
@@ -116,7 +115,7 @@ test("a canary catches a pair that agrees with one another, once three others co
 test("one that lies to a canary beside an honest one is caught at once", async () => {
   const [liar] = pair();
   await decidedOn(honest().slice(0, 2), "right", A_CANARY);
-  await only(liar, ...honest().slice(2, 3));
+  await fleet.only(liar, ...honest().slice(2, 3));
   await play(({ providerId }) => (providerId === liar ? "wrong" : undefined));
   expect(await quarantined()).toEqual([liar]);
   expect(await checks("recheck")).toEqual([]);
@@ -178,9 +177,18 @@ test("a result that was taken back only because of who ran it stands again once 
   expect((await codesOf(right)).slice(-2)).toEqual(["recalled", "confirmed"]);
 });
 
+test("a quarantine lifted before its results were looked through makes the machine no witness of its own results", async () => {
+  const [liar, other] = pair();
+  const id = await decidedOn([liar, honest()[0] ?? other], "right", NO_CHECKS);
+  await caught(liar);
+  await world.db.transaction((tx) => liftQuarantine(tx, liar));
+  expect(await recallResults(world.deps)).toBe(1);
+  expect((await findBatch(world.deps, alice, id))?.verdict?.recalled_at).not.toBeNull();
+});
+
 test("what a caught machine still runs is given to others, and what it delivered already decides nothing", async () => {
   const [liar, other] = pair();
-  await only(liar, other);
+  await fleet.only(liar, other);
   const id = await fleet.submit(alice);
   await dispatchBatch(world.deps);
   const [run] = (await fleet.live(id)).filter(({ providerId }) => providerId === liar);
@@ -205,6 +213,91 @@ test("what a caught machine still runs is given to others, and what it delivered
   expect(agreed).not.toContain(liar);
 });
 
+test("where one of a pair is caught the other's word stands with one proven owner more; if that one contradicts it, three others say who is right", async () => {
+  const [liar, mate] = pair();
+  const [one] = honest();
+  if (!one) throw new Error("a fleet has machines");
+  const wrong = await decidedOn([liar, mate], "wrong", NO_CHECKS);
+  const right = await decidedOn([liar, one], "right", NO_CHECKS);
+  const now = world.deps.clock.now();
+  for (const id of honest().slice(1, 5))
+    await world.db.insert(providerEvidence).values({ providerId: id, at: now, verified: 40 });
+  // Wrong where the answer is known, at its first work.
+  await decidedOn(honest().slice(0, 2), "right", A_CANARY);
+  await fleet.only(liar, ...honest().slice(2, 3));
+  await play(({ providerId }) => (providerId === liar ? "wrong" : undefined));
+  expect(await quarantined()).toEqual([liar]);
+  await everybody();
+  expect(await recallResults(world.deps)).toBe(2);
+  const asked = await checks("audit");
+  expect(asked.map(({ about }) => about).sort()).toEqual([wrong, right].sort());
+  for (const { redundancy } of asked) expect(redundancy).toBe(1);
+  await dispatchBatch(world.deps);
+  for (const { id, about } of asked)
+    for (const run of await fleet.live(id)) {
+      expect([honest().slice(1, 5), about]).toEqual([expect.arrayContaining([run.providerId]), about]);
+      await fleet.deliver(run, { stdout: "right" });
+    }
+  expect((await findBatch(world.deps, alice, right))?.verdict).toMatchObject({ recalled_at: null });
+  expect((await codesOf(right)).slice(-2)).toEqual(["recalled", "confirmed"]);
+  const [recheck] = await checks("recheck");
+  expect(recheck).toMatchObject({ about: wrong, status: "pending", copiesWanted: 3 });
+  expect(await quarantined()).toEqual([liar]);
+  expect(await codesOf(wrong)).not.toContain("refunded");
+  expect((await findBatch(world.deps, alice, wrong))?.cost_so_far).not.toBe("0.000000");
+  await play();
+  expect(await quarantined()).toEqual([liar, mate].sort());
+  const told = await findBatch(world.deps, alice, wrong);
+  expect(told?.verdict).toMatchObject({ recheck: recheck?.id });
+  expect(told?.verdict?.recalled_at).not.toBeNull();
+  expect(told?.cost_so_far).toBe("0.000000");
+});
+
+test("whoever still stood behind a result when it was verified again, and is caught later, makes it be verified once more", async () => {
+  const [liar, mate] = pair();
+  const id = await decidedOn([liar, mate], "right", NO_CHECKS);
+  await caught(liar);
+  expect(await recallResults(world.deps)).toBe(1);
+  await everybody();
+  await play();
+  expect((await findBatch(world.deps, alice, id))?.verdict?.recalled_at).toBeNull();
+  await caught(mate);
+  expect(await recallResults(world.deps)).toBe(1);
+  await play();
+  expect((await checks("audit")).map(({ about }) => about)).toEqual([id, id]);
+  const view = await findBatch(world.deps, alice, id);
+  expect(view?.verdict).toMatchObject({ recalled_at: null, recheck: (await checks("audit"))[1]?.id });
+  // One of those asked is caught as well, while nobody else is: two stood behind it, one does.
+  const [first] = await world.db
+    .select()
+    .from(batchExecutions)
+    .where(eq(batchExecutions.jobId, (await checks("audit"))[0]?.id ?? "job_"));
+  if (!first) throw new Error("somebody was asked");
+  await caught(first.providerId);
+  expect(await recallResults(world.deps)).toBe(1);
+  expect(await checks("recheck")).toEqual([]);
+});
+
+test("honest machines that a canary finds alike are not caught by the one that confirms a wrong result", async () => {
+  const liars = pair();
+  const id = await decidedOn(liars, "wrong", A_CANARY);
+  const [canary] = await checks("canary");
+  await world.db
+    .update(batchJobs)
+    .set({ redundancy: 3, consensus: 3, copiesWanted: 3 })
+    .where(eq(batchJobs.id, canary?.id ?? "job_"));
+  const [mate, ...others] = honest().slice(0, 3);
+  await fleet.only(...(mate ? [mate, ...others] : others));
+  await dispatchBatch(world.deps);
+  for (const run of await fleet.live(canary?.id))
+    await fleet.deliver(run, { stdout: run.providerId === mate ? "wrong" : "right" });
+  expect(await quarantined()).toEqual([]);
+  expect(await checks("recheck")).toMatchObject([{ about: id }]);
+  await everybody();
+  await play();
+  expect(await quarantined()).toEqual([...liars, mate].sort());
+});
+
 test("a crash while results are taken back loses none and repeats none", async () => {
   const liars = pair();
   const jobs: JobId[] = [];
@@ -221,6 +314,35 @@ test("a crash while results are taken back loses none and repeats none", async (
   expect(await recallResults(world.deps)).toBe(0);
   for (const id of jobs) expect((await codesOf(id)).filter((code) => code === "recalled")).toHaveLength(1);
   expect(await checks("recheck")).toHaveLength(4);
+});
+
+test("more results than are looked through at once are all taken back, each once", async () => {
+  const [liar] = pair();
+  await fleet.only(liar);
+  const wish = { redundancy: 1, consensus: 1 };
+  await Promise.all(Array.from({ length: 101 }, () => fleet.submit(alice, wish)));
+  for (let given = 0; given < 101; ) {
+    given += await dispatchBatch(world.deps);
+    world.pass(1_000);
+    const reports = (await fleet.live()).map((run) => fleet.report(run));
+    await takeResults({ ...world.deps, random: NO_CHECKS }, liar, reports);
+  }
+  await caught(liar);
+  expect(await recallResults(world.deps)).toBe(101);
+  expect(await recallResults(world.deps)).toBe(0);
+  expect(await checks("recheck")).toHaveLength(101);
+});
+
+test("what was decided more than 72 hours before is not taken back with what came later", async () => {
+  const liars = pair();
+  const old = await decidedOn(liars, "right", NO_CHECKS);
+  world.pass(2 * 3_600_000);
+  const fresh = await decidedOn(liars, "right", NO_CHECKS);
+  world.pass(71 * 3_600_000);
+  await caught(liars[0]);
+  expect(await recallResults(world.deps)).toBe(1);
+  expect((await findBatch(world.deps, alice, old))?.verdict?.recalled_at).toBeNull();
+  expect((await findBatch(world.deps, alice, fresh))?.verdict?.recalled_at).not.toBeNull();
 });
 
 test("an honest fleet is never set aside, however often it is checked; customers see nothing of it, and go first", async () => {
@@ -250,7 +372,7 @@ test("a customer's job gets a machine before a check that has waited longer", as
   await decidedOn(honest().slice(0, 2), "right", AN_AUDIT);
   const [liar, other] = pair();
   for (const id of [liar, other]) await world.db.update(providers).set({ cpuCores: 1 }).where(eq(providers.id, id));
-  await only(liar, other);
+  await fleet.only(liar, other);
   const id = await fleet.submit(alice);
   expect(await dispatchBatch(world.deps)).toBe(2);
   expect(await fleet.live(id)).toHaveLength(2);

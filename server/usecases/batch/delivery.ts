@@ -1,5 +1,6 @@
 // One delivered result, read and checked by itself: what it claims, and whether that is true of what was sent.
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { promisify } from "node:util";
 import type { BatchEnd } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { MAX_STDERR_BYTES } from "../../../domain/job/batch.ts";
@@ -49,14 +50,15 @@ const UNSTORABLE = /[\0\p{Cs}]/gu;
 const MOST_DETAIL = 2_000;
 
 /** Whatever is wrong with it makes it a failed execution, and no error: it was delivered all the same. */
-export function readDelivery(machine: Machine, expected: Expected, report: ResultReport): Delivery {
+export async function readDelivery(machine: Machine, expected: Expected, report: ResultReport): Promise<Delivery> {
+  const proven = isSigned(machine, report);
   const bytes = Buffer.from(report.stdout, "base64");
   const stdout = textOf(bytes);
   const storable = report.files.every(({ path }) => path.search(UNSTORABLE) < 0);
   const files = storable ? sorted(report.files) : [];
   const output = outputOf(bytes, files);
   const fault =
-    forged(machine, report) ??
+    forged(await proven) ??
     (report.outcome === "completed"
       ? (wrongSize(isTooLarge(output)) ??
         wrongHash(storable && sha256(manifestText(output)) === report.result_hash) ??
@@ -90,15 +92,23 @@ const UNREADABLE: Fault = {
   detail: "The comparator cannot read its output, such as text that is no JSON.",
 };
 
+/** A suspension, which costs nothing, is the broker's alone to say. */
 function endOf({ outcome, end }: ResultReport): BatchEnd {
+  if (end === "suspended") return "infrastructure";
   return end ?? (outcome === "refused" ? "cannot-run" : "infrastructure");
 }
 
-function forged({ key }: Machine, report: ResultReport): Fault | null {
-  if (key === null) return null;
+const proveSignature = promisify(verify);
+
+/** Proven in another thread: a batch of a hundred would hold up everybody else for longer than its own transaction. */
+async function isSigned({ key }: Machine, report: ResultReport): Promise<boolean> {
+  if (key === null) return true;
   const text = Buffer.from(resultText(report.execution_id, report.result_hash));
-  if (verify(null, text, key, Buffer.from(report.signature, "base64"))) return null;
-  return { end: "wrong-hash", detail: "The signature is not of this machine's key over this result." };
+  return proveSignature(null, text, key, Buffer.from(report.signature, "base64"));
+}
+
+function forged(signed: boolean): Fault | null {
+  return signed ? null : { end: "wrong-hash", detail: "The signature is not of this machine's key over this result." };
 }
 
 function wrongSize(tooLarge: boolean): Fault | null {
@@ -111,10 +121,12 @@ function wrongHash(right: boolean): Fault | null {
     : { end: "wrong-hash", detail: "The hash that the machine reported is not the hash of what it sent." };
 }
 
-/** Each file once, and only those that were asked for, or what lies in folders that were. */
+/** Each file once, and only those that were asked for, or what lies in folders that were; in `.` lies everything. */
 function undeclared(declared: readonly string[], files: NewResult["files"]): Fault | null {
   const asked = (path: string) =>
-    declared.some((wanted) => path === wanted || path.startsWith(wanted.endsWith("/") ? wanted : `${wanted}/`));
+    declared.some(
+      (wanted) => wanted === "." || path === wanted || path.startsWith(wanted.endsWith("/") ? wanted : `${wanted}/`),
+    );
   const bad = files.find(({ path }, index) => !asked(path) || path === files[index - 1]?.path);
   return bad
     ? { end: "wrong-hash", detail: `It delivered ${bad.path}, which is not among the files asked for.` }

@@ -20,50 +20,86 @@ import {
 } from "../../repos/batch-dispatch.ts";
 import { lockRooms, type Room } from "../../repos/batch-rooms.ts";
 import { type NewEvent, recordEvents } from "../../repos/events.ts";
+import { lockBalance } from "../../repos/ledger.ts";
 import { recomputeManyOffers } from "../../repos/offers.ts";
+import { nodeGpusLeft } from "../job/rent-gpu.ts";
 import { type Drawn, drawRound, type Round, START_ALLOWANCE_MS } from "./draw-round.ts";
 import { FIRST_HEDGE_LOOK_MS } from "./judge.ts";
-import { groupsNow, machinesNow } from "./pool.ts";
+import { groupsNow } from "./owner-groups.ts";
+import { type Machine, machinesNow } from "./pool.ts";
 
 export type DispatchDeps = Pick<Deps, "db" | "clock" | "ids" | "queue" | "settings" | "log">;
 
-/** Jobs of one round that get something, and jobs that are looked at for it: those that fit nowhere hold up no other. */
+/** Jobs that get something in one round. */
 const MOST_JOBS = 100;
+/** Jobs that are looked at for it, in fair order: those that fit nowhere hold up no other. Most rounds need few. */
+const LOOKED_AT_FIRST = 150;
 const LOOKED_AT = 500;
 
 /**
- * One round: at most a hundred jobs, in one transaction, one dispatcher at a time. Rings again where more could be given out.
+ * At most a hundred jobs. Where too few of the first fit, another round looks farther, at these again and at those behind
+ * them. Rings again where more could be given out.
  * @returns how many executions were given out
  */
 export async function dispatchBatch(deps: DispatchDeps): Promise<number> {
-  const { db, queue, settings } = deps;
-  const groups = await groupsNow(db, settings.demo);
-  const { given, more, onNodes } = await db.transaction(async (tx) => {
-    if (!(await tryDispatchTurn(tx))) return NOTHING;
-    const now = deps.clock.now();
-    const jobs = await waitingJobs(tx, now, { limit: LOOKED_AT, checks: false });
-    // The broker's own checks get what customers' jobs leave.
-    if (jobs.length < LOOKED_AT)
-      jobs.push(...(await waitingJobs(tx, now, { limit: LOOKED_AT - jobs.length, checks: true })));
-    if (jobs.length === 0) return NOTHING;
-    const withGpus = jobs.some(({ gpuCount }) => gpuCount > 0);
-    const machines = await machinesNow(tx, groups, now, { demo: settings.demo, withGpus });
-    const round = drawRound(jobs, machines, groups, { now, most: MOST_JOBS, random: Math.random });
-    const full = jobs.length === LOOKED_AT;
-    if (full) await passOver(tx, round.missed, now);
-    const count = round.drawn.length === 0 ? 0 : await giveOut(deps, tx, round, withGpus, now);
-    return {
-      given: count,
-      more: round.drawn.length >= MOST_JOBS || (full && round.missed.length > 0),
-      onNodes: round.drawn.some(({ copies }) => copies.some(({ machine }) => isNode(machine.runtime))),
-    };
-  });
-  if (onNodes) await queue.ring("batch.pods", {});
-  if (more) await queue.ring("batch.dispatch", {});
-  return given;
+  const { given, farther } = await dispatchRound(deps, LOOKED_AT_FIRST);
+  return farther ? given + (await dispatchRound(deps, LOOKED_AT)).given : given;
 }
 
-const NOTHING = { given: 0, more: false, onNodes: false };
+/** In one transaction, one dispatcher at a time. @param lookedAt how many of those that wait */
+async function dispatchRound(deps: DispatchDeps, lookedAt: number) {
+  const { db, queue, settings } = deps;
+  const remembered = await groupsNow(db, settings.demo);
+  const round = await db.transaction(async (tx) => {
+    if (!(await tryDispatchTurn(tx))) return NOTHING;
+    const now = deps.clock.now();
+    const jobs = await waitingJobs(tx, now, { limit: lookedAt, checks: false });
+    // The broker's own checks get what customers' jobs leave.
+    if (jobs.length < lookedAt)
+      jobs.push(...(await waitingJobs(tx, now, { limit: lookedAt - jobs.length, checks: true })));
+    if (jobs.length === 0) return NOTHING;
+    const withGpus = jobs.some(({ gpuCount }) => gpuCount > 0);
+    const { machines, groups } = await machinesNow(tx, remembered, now, { demo: settings.demo, withGpus });
+    const left = await gpusLeft(deps, tx, jobs, machines);
+    const rules = { now, most: MOST_JOBS, random: Math.random, nodeGpusLeft: left };
+    const onPaper = drawRound(jobs, machines, groups, rules);
+    const { drawn, missed, roomLeft } = onPaper;
+    const enough = drawn.length >= MOST_JOBS;
+    const full = jobs.length === LOOKED_AT;
+    if (full) await passOver(tx, missed, now);
+    return {
+      given: drawn.length === 0 ? 0 : await giveOut(deps, tx, onPaper, withGpus, now),
+      more: enough || (full && missed.length > 0),
+      farther: !enough && roomLeft && lookedAt < LOOKED_AT && jobs.length === lookedAt,
+      onNodes: drawn.some(({ copies }) => copies.some(({ machine }) => isNode(machine.runtime))),
+    };
+  });
+  if (round.onNodes) await queue.ring("batch.pods", {});
+  if (round.more) await queue.ring("batch.dispatch", {});
+  return round;
+}
+
+/**
+ * What accounts that want GPUs may still hold on nodes, with their rentals. Their accounts are locked, as a rental locks
+ * them, so that both kinds together keep to it.
+ */
+async function gpusLeft(
+  { settings }: DispatchDeps,
+  tx: Tx,
+  jobs: readonly WaitingJob[],
+  machines: readonly Machine[],
+): Promise<Map<string, number>> {
+  const left = new Map<string, number>();
+  if (!machines.some(({ runtime, freeGpus }) => isNode(runtime) && freeGpus.size > 0)) return left;
+  const wanting = [...new Set(jobs.flatMap(({ gpuCount, account }) => (gpuCount > 0 ? [account] : [])))].sort();
+  for (const account of wanting) {
+    await lockBalance(tx, account);
+    left.set(account, await nodeGpusLeft(tx, settings, account));
+  }
+  return left;
+}
+
+const NOTHING = { given: 0, more: false, farther: false, onNodes: false };
 
 async function giveOut(deps: DispatchDeps, tx: Tx, { drawn }: Round, withGpus: boolean, now: Date): Promise<number> {
   const rooms = await lockRooms(tx, [...new Set(drawn.flatMap(({ copies }) => copies.map(machineOf)))], withGpus);

@@ -1,12 +1,14 @@
 // One round of giving out copies, on paper: which machine gets a copy of which job. Pure but for the chance it is given.
 import type { JobId } from "../../../domain/ids.ts";
-import { BATCH_DISK_GB, type PanelClass } from "../../../domain/job/batch.ts";
+import { BATCH_DISK_GB, type PanelClass, THIRD_PARTY_SECONDS } from "../../../domain/job/batch.ts";
 import { type Holding, quote } from "../../../domain/money/quote.ts";
 import { fitsBefore } from "../../../domain/provider/maintenance.ts";
-import { isNode } from "../../../domain/provider/state.ts";
+import { isNode, runsImagesOwn } from "../../../domain/provider/state.ts";
+import { isOpenToHeldBack } from "../../../domain/verification/held-back.ts";
 import { type Candidate, drawPanel } from "../../../domain/verification/panel.ts";
 import type { WaitingJob } from "../../repos/batch-dispatch.ts";
-import type { Machine, OwnerGroups } from "./pool.ts";
+import type { OwnerGroups } from "./owner-groups.ts";
+import type { Machine } from "./pool.ts";
 
 /** Time to get the image and to start, before the timeout of the run itself counts. */
 export const START_ALLOWANCE_MS = 120_000;
@@ -24,6 +26,8 @@ export interface Round {
   readonly drawn: readonly { readonly job: WaitingJob; readonly copies: readonly Drawn[]; readonly pool: PoolSize }[];
   /** jobs for which there was nobody from the start, while there is room for others */
   readonly missed: readonly JobId[];
+  /** whether anything could still run anywhere */
+  readonly roomLeft: boolean;
 }
 
 export interface PoolSize {
@@ -51,6 +55,8 @@ export interface RoundRules {
   /** jobs that get something */
   readonly most: number;
   readonly random: () => number;
+  /** how many GPUs more accounts may hold on nodes of the cluster, of those that want some; what is drawn is taken off */
+  readonly nodeGpusLeft: Map<string, number>;
 }
 
 /** Takes what it gives out off the machines. */
@@ -58,16 +64,19 @@ export function drawRound(
   jobs: readonly WaitingJob[],
   machines: readonly Machine[],
   groups: OwnerGroups,
-  { now, most, random }: RoundRules,
+  { now, most, random, nodeGpusLeft }: RoundRules,
 ): Round {
   const kinds = new Map<string, Kind>();
-  const everybody = poolOf(machines.filter((machine) => !machine.quarantined));
+  const ofChecks = machines.filter((machine) => !machine.quarantined);
+  const ofCustomers = ofChecks.filter((machine) => !machine.heldBack);
+  const [poolOfChecks, poolOfCustomers] = [poolOf(ofChecks), poolOf(ofCustomers)];
   const drawn: Round["drawn"][number][] = [];
   const missed: JobId[] = [];
   for (const job of jobs) {
     if (drawn.length >= most) break;
     const key = keyOf(job);
-    const kind = kinds.get(key) ?? kindOf(job, machines, now);
+    const isOpen = isOpenToHeldBack(job.purpose);
+    const kind = kinds.get(key) ?? kindOf(job, isOpen ? ofChecks : ofCustomers, now);
     kinds.set(key, kind);
     if (kind.pool.size === 0) missed.push(job.id);
     if (kind.exhausted) continue;
@@ -76,6 +85,9 @@ export function drawRound(
       kind.exhausted = true;
       continue;
     }
+    const left = nodeGpusLeft.get(job.account) ?? 0;
+    const ofNodes = job.gpuCount === 0 ? job.copiesWanted : Math.floor(left / job.gpuCount);
+    if (ofNodes === 0) for (const one of kind.fitting) if (isNode(one.machine.runtime)) one.room = 0;
     const own = groups.ownedBy(job.account);
     const taken = job.panel.flatMap(({ providerId, group }) => [group, groups.of(providerId)]);
     const panel = drawPanel(
@@ -83,7 +95,7 @@ export function drawRound(
       {
         copies: job.copiesWanted,
         excludedGroups: new Set([...own, ...taken]),
-        unproven: job.panel.filter((member) => member.own && !member.proven).length,
+        unproven: job.purpose === "audit" ? 1 : job.panel.filter((member) => member.own && !member.proven).length,
         panelClass: job.panelClass,
         tied: job.tied,
       },
@@ -94,14 +106,23 @@ export function drawRound(
       missed.push(job.id);
       continue;
     }
-    const copies = panel.map((one) => give(job, one));
+    const limited = job.gpuCount === 0 ? [] : panel.filter(({ machine }) => isNode(machine.runtime));
+    const over = new Set(limited.slice(ofNodes));
+    const copies = panel.filter((one) => !over.has(one)).map((one) => give(job, one));
+    const onNodes = copies.filter(({ machine }) => isNode(machine.runtime)).length;
+    nodeGpusLeft.set(job.account, left - onNodes * job.gpuCount);
     const count = (pool: ReadonlyMap<PanelClass, ReadonlySet<string>>) => {
       const those = pool.get(first.panelClass) ?? NOBODY;
       return those.size - [...own].filter((group) => those.has(group)).length;
     };
-    drawn.push({ job, copies, pool: { groups: count(kind.pool), unfiltered: count(everybody) } });
+    drawn.push({
+      job,
+      copies,
+      pool: { groups: count(kind.pool), unfiltered: count(isOpen ? poolOfChecks : poolOfCustomers) },
+    });
   }
-  return { drawn, missed: hasRoom(machines) ? missed : [] };
+  const roomLeft = hasRoom(machines);
+  return { drawn, missed: roomLeft ? missed : [], roomLeft };
 }
 
 function give(job: WaitingJob, { machine, rate }: Fitting): Drawn {
@@ -123,7 +144,7 @@ function kindOf(job: WaitingJob, machines: readonly Machine[], now: Date): Kind 
     const { providerId, group, panelClass, evidence, quarantined } = machine;
     return [{ providerId, group, panelClass, evidence, quarantined, machine, rate, room: 0 }];
   });
-  const pool = poolOf(fitting.map(({ machine }) => machine).filter((machine) => !machine.quarantined));
+  const pool = poolOf(fitting.map(({ machine }) => machine));
   return { fitting, pool, exhausted: fitting.length === 0 };
 }
 
@@ -133,15 +154,12 @@ function fits(machine: Machine, job: WaitingJob, rate: bigint, until: Date): boo
     (machine.sandboxed || !job.anonymous) &&
     fitsBefore(machine.busyFrom, until) &&
     (machine.panelClass !== "external" || fitsThirdParty(job)) &&
-    // Pods wrap the command in a shell: only an engine knows what an image runs by itself.
-    !(job.imagesOwn && isNode(machine.runtime)) &&
+    (runsImagesOwn(machine.runtime) || !job.imagesOwn) &&
     roomOn(machine, job) > 0
   );
 }
 
-/** Third-party workers give their containers no GPU and no input, collect no files, and end each after five minutes. */
-const THIRD_PARTY_SECONDS = 300;
-
+/** Third-party workers give their containers no GPU and no input, and collect no files. */
 function fitsThirdParty({ gpuCount, withFiles, withInput, timeoutSeconds }: WaitingJob): boolean {
   return gpuCount === 0 && !withFiles && !withInput && timeoutSeconds <= THIRD_PARTY_SECONDS;
 }
@@ -193,9 +211,11 @@ function keyOf(job: WaitingJob): string {
     withFiles,
     withInput,
     imagesOwn,
+    purpose,
   } = job;
   return JSON.stringify([
     ...[cpuCores, memoryGb, diskGb, gpuCount, gpuModel],
     ...[rate.toString(), timeoutSeconds, anonymous, withFiles, withInput, imagesOwn],
+    isOpenToHeldBack(purpose),
   ]);
 }

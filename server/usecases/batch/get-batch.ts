@@ -5,9 +5,11 @@ import { isId, type JobId } from "../../../domain/ids.ts";
 import type { BatchExecutionsView, BatchFilesView, BatchJobView } from "../../../protocol/batch.ts";
 import type { Deps } from "../../deps.ts";
 import { acceptedFiles, type BatchRow, executionsOf, findBatchRow, queuePositions } from "../../repos/batch-jobs.ts";
+import { refusalsOf } from "../../repos/batch-limit.ts";
 import { isWaiting, toBatchView, toExecutionView } from "./batch-view.ts";
+import { type Kept, keptWaiting, mayBeKept } from "./kept-waiting.ts";
 
-type ReadDeps = Pick<Deps, "db" | "clock">;
+type ReadDeps = Pick<Deps, "db" | "clock" | "settings">;
 
 /** @returns null where the account has no such batch job */
 export async function findBatch(deps: ReadDeps, owner: Principal, id: JobId): Promise<BatchJobView | null> {
@@ -17,16 +19,34 @@ export async function findBatch(deps: ReadDeps, owner: Principal, id: JobId): Pr
   return view ?? null;
 }
 
-/** The queue is asked only where one of them waits. */
+/** The queue, and what keeps jobs from machines, are asked only where one of them waits. */
 export async function toBatchViews(
-  { db, clock }: ReadDeps,
+  deps: ReadDeps,
   account: string,
   rows: readonly BatchRow[],
 ): Promise<BatchJobView[]> {
-  const now = clock.now();
-  const waiting = rows.flatMap(({ job }) => (isWaiting(job) ? [job.id] : []));
-  const before = await queuePositions(db, account, waiting);
-  return rows.map((row) => toBatchView(row, before.get(row.job.id) ?? null, now));
+  const now = deps.clock.now();
+  const waits = rows.filter(({ job }) => isWaiting(job));
+  const waiting = waits.map(({ job }) => job);
+  const ids = waiting.map(({ id }) => id);
+  const given = waits.flatMap(({ job, executions }) => (executions > 0 ? [job.id] : []));
+  const [before, kept, refused] = await Promise.all([
+    queuePositions(deps.db, account, ids),
+    keptWaiting(
+      deps,
+      waiting.filter(mayBeKept).map(({ id }) => id),
+      now,
+    ),
+    refusalsOf(deps.db, given),
+  ]);
+  const why = (id: JobId): Kept | null => {
+    const refusals = refused.get(id);
+    return kept.get(id) ?? (refusals ? { code: "machines-refused", ...refusals } : null);
+  };
+  return rows.map((row) => {
+    const { id } = row.job;
+    return toBatchView(row, before.get(id) ?? null, why(id), now);
+  });
 }
 
 /** Of a job that is not theirs: an empty list, as the seed answers. Results and digests are hidden until the verdict. */

@@ -6,21 +6,23 @@ import {
   isBatchLive,
 } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId } from "../../../domain/ids.ts";
-import { quorumOf, type Verdict } from "../../../domain/job/batch.ts";
+import { quorumOf } from "../../../domain/job/batch.ts";
 import type { ReasonCode } from "../../../domain/job/reasons.ts";
 import type { Suspicion } from "../../../domain/verification/checks.ts";
 import {
   countsAsEvidence,
   type Decision,
   decide,
-  faultIn,
-  faultOf,
   lateVote,
   type Outcome,
   type Panel,
 } from "../../../domain/verification/decide.ts";
 import { type Evidence, weightOf } from "../../../domain/verification/evidence.ts";
+import { faultIn, faultOf } from "../../../domain/verification/fault.ts";
+import { refusedUntil } from "../../../domain/verification/refused.ts";
 import type { Member, PanelJob } from "../../repos/batch-verdicts.ts";
+import { type KeptFrom, keptEnd, refusedEnd } from "./kept-waiting.ts";
+import { type Closing, reasonOf, verdictOf } from "./verdict-of.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -82,6 +84,10 @@ export interface Bench {
   readonly isQuarantined: (member: Member) => boolean;
   /** under the job's comparator */
   readonly agrees: Panel["agrees"];
+  /** what keeps it from machines that are there, of one whose time in the queue is over */
+  readonly keptBy: (one: Case) => KeptFrom | null;
+  /** whether all it was given to refused it, and nobody else is there who could take it */
+  readonly isRefusedByAll: (one: Case) => boolean;
 }
 
 /** Decides an open case, or says what it waits for; a decided one only hears what came late. */
@@ -107,11 +113,17 @@ export function judge(one: Case, bench: Bench): void {
   };
   const decision = decide(panel);
   if (decision.kind !== "wait") {
-    close(one, bench, decision, REASON_OF[decision.kind]);
+    close(one, bench, decision, reasonOf(decision));
     blame(one, panel, decision);
-  } else if (queueIsOver(one, decision.copies, bench.now))
-    close(one, bench, noMachines(decision.sentence), "no-machines");
-  else wait(one, decision, bench.now);
+  } else if (bench.isRefusedByAll(one)) {
+    const end = refusedEnd(members);
+    close(one, bench, end, reasonOf(end));
+  } else if (queueIsOver(one, decision.copies, bench.now)) {
+    const { differs } = decision;
+    const end = keptEnd(bench.keptBy(one), job, members);
+    const sentence = `${end.sentence} ${decision.sentence}`;
+    close(one, bench, { kind: "unresolved", differs, sentence }, differs ? "no-two-alike" : end.reason);
+  } else wait(one, decision, bench.now);
 }
 
 /** What was nobody's fault when it ended may be its machine's, beside what others did. */
@@ -127,24 +139,11 @@ function blame({ members, blamed }: Case, panel: Panel, decision: Decision): voi
 
 const VOID: Outcome = { kind: "void" };
 
-const REASON_OF = {
-  accepted: null,
-  unverified: null,
-  "job-error": "job-error",
-  nondeterministic: "nondeterministic",
-  unresolved: "unresolved",
-  failed: "too-many-errors",
-} as const satisfies Record<Exclude<Decision["kind"], "wait">, ReasonCode | null>;
-
-function noMachines(sentence: string): Closing {
-  return { kind: "unresolved", sentence: `No machine of another owner was free for it in time. ${sentence}` };
-}
-
 /** What an execution came to, as far as it counts. */
 export function outcomeOf({ status, digest, endCause, exitCode }: Member): Outcome {
   if (isBatchLive(status)) return { kind: "live" };
   if (status === "succeeded" && digest !== null) return { kind: "result", digest };
-  if (status === "stopped" || endCause === "cannot-run") return { kind: "void" };
+  if (status === "stopped" || endCause === "cannot-run" || endCause === "suspended") return VOID;
   return { kind: "error", end: endCause ?? "infrastructure", exitCode };
 }
 
@@ -152,9 +151,28 @@ const live = ({ members }: Case) => members.filter(({ status }) => isBatchLive(s
 
 /** What still runs may decide by itself; then it is waited for, however long the queue was. */
 function queueIsOver(one: Case, copies: number, now: Date): boolean {
+  return copies > 0 && hasWaitedLong(one, now);
+}
+
+/**
+ * Whether it waits with nothing but refusals, long enough for another machine to have come. The broker's own checks wait
+ * as long as they may: that nobody can be asked says nothing of whom they are about.
+ */
+export function isRefusedLong({ job, members }: Case, now: Date): boolean {
+  const until = refusedUntil(members);
+  return job.purpose === "customer" && job.copiesWanted > 0 && until !== null && until <= now;
+}
+
+/** Nothing of it runs, and its time in the queue is over. */
+export function hasWaitedLong(one: Case, now: Date): boolean {
   const { waitingSince, queueTimeoutSeconds } = one.job;
-  if (live(one).length > 0 || waitingSince === null) return false;
-  return copies > 0 && waitingSince.getTime() + queueTimeoutSeconds * 1000 <= now.getTime();
+  if (live(one).length > 0 || waitingSince === null || frees(one)) return false;
+  return waitingSince.getTime() + queueTimeoutSeconds * 1000 <= now.getTime();
+}
+
+/** A run that held GPUs has ended now: by its account's limit the next one may have waited for just them. */
+function frees({ job, ended }: Case): boolean {
+  return job.gpuCount > 0 && ended.size > 0;
 }
 
 /** A run that is not over by then is compared with runs like it, for the first time. */
@@ -169,12 +187,14 @@ function wait(one: Case, { copies, tied, sentence }: Decision & { kind: "wait" }
   job.copiesWanted = wanted;
   // Who verifies again is always drawn by what is known of them.
   job.tied = tied || job.purpose === "recheck";
-  job.waitingSince = wanted > 0 ? (job.waitingSince ?? now) : null;
+  job.waitingSince = wanted > 0 ? ((frees(one) ? null : job.waitingSince) ?? now) : null;
   job.status = statusOf(one);
   const times = live(one).map(({ deadlineAt }) => deadlineAt.getTime());
   if (times.length > 0 && !job.hedged && one.hedgeAt !== null)
     times.push(one.hedgeAt?.getTime() ?? now.getTime() + FIRST_HEDGE_LOOK_MS);
   if (job.waitingSince) times.push(job.waitingSince.getTime() + job.queueTimeoutSeconds * 1000);
+  const until = refusedUntil(members);
+  if (until) times.push(until > now ? until.getTime() : now.getTime() + LOOK_ANYWAY_MS);
   if (times.length === 0) times.push(now.getTime() + LOOK_ANYWAY_MS);
   // Past deadlines are this step's to end: what is left is looked at again soon, and not in a busy loop.
   const at = new Date(Math.max(now.getTime() + 1_000, Math.min(...times)));
@@ -192,8 +212,6 @@ function statusOf({ members }: Case): PanelJob["status"] {
   if (members.some(({ status }) => status === "running")) return "running";
   return members.some(({ status }) => status === "scheduled") ? "scheduled" : "pending";
 }
-
-export type Closing = Exclude<Decision, { kind: "wait" }> | { readonly kind: "cancelled"; readonly sentence: string };
 
 /** The customer's own wish, in the place of a verdict. */
 export function cancel(one: Case, bench: Bench): void {
@@ -238,15 +256,6 @@ const CODE_OF = {
   failed: "failed",
   cancelled: "cancelled",
 } as const satisfies Record<Closing["kind"], string>;
-
-function verdictOf(decision: Closing, reason: ReasonCode | null): Verdict {
-  const { kind, sentence } = decision;
-  const standing = { recalledAt: null, recheck: null };
-  if (kind !== "accepted" && kind !== "unverified")
-    return { kind, reason, digest: null, credibility: null, votes: 0, sentence, ...standing };
-  const { digest, credibility, groups } = decision;
-  return { kind, reason, digest, credibility, votes: groups, sentence, ...standing };
-}
 
 /** @param blind whether it was delivered before the verdict: agreeing with what is shown to everybody proves nothing */
 function castVote(

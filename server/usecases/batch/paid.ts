@@ -1,6 +1,7 @@
 // Who is paid for a decided batch job: what each execution came to, as the rule of payment asks it.
 import type { ExecutionId } from "../../../domain/ids.ts";
 import { payBatch, type Run } from "../../../domain/money/batch-pay.ts";
+import { failsLike } from "../../../domain/verification/fault.ts";
 import { type Case, outcomeOf } from "./judge.ts";
 
 /** Who is paid for a case that was just decided, and by whom: by execution. */
@@ -11,7 +12,8 @@ export function paymentsOf(one: Case): ReturnType<typeof payBatch> {
   const runs = counted.map(({ id, rate, runMs }, index): Run => {
     return { id, number: index + 1, rate, runMs, role: roleOf(one, id) };
   });
-  return payBatch(runs, { redundancy: job.redundancy, held: job.heldCash + job.heldPromotion });
+  const { redundancy, timeoutSeconds } = job;
+  return payBatch(runs, { redundancy, timeoutSeconds, held: job.heldCash + job.heldPromotion });
 }
 
 function roleOf(one: Case, id: ExecutionId): Run["role"] {
@@ -22,9 +24,7 @@ function roleOf(one: Case, id: ExecutionId): Run["role"] {
   if (ended.get(id) === "cancelled") return "cancelled";
   if (kind === "cancelled") return member.status === "succeeded" ? "cancelled" : "unpaid";
   if (kind === "job-error")
-    return decision?.kind === "job-error" && member.exitCode === decision.exitCode && member.endCause === "exit-code"
-      ? "job-error"
-      : "unpaid";
+    return decision && failsLike({ end: member.endCause, exitCode: member.exitCode }, decision) ? kind : "unpaid";
   if (member.status !== "succeeded") return "unpaid";
   return kind === "nondeterministic" ? "nondeterministic" : (member.vote ?? "unpaid");
 }

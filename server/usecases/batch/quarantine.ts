@@ -44,7 +44,7 @@ export async function quarantine(tx: Tx, caught: readonly Caught[], now: Date): 
     caught.map(({ providerId, reason }) => ({
       subject: providerId,
       code: "quarantined",
-      message: `Quarantined: it gets no batch jobs. ${reason} Results that rest on it are verified again. If this is wrong, appeal on the machine's page: an operator can lift it.`,
+      message: `Quarantined: it gets no new work, and rentals that run go on. ${reason} Results that rest on it are verified again. If this is wrong, appeal on the machine's page: an operator can lift it.`,
       data: { reason },
       at: now,
     })),

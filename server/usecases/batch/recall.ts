@@ -1,5 +1,7 @@
 // Results that rest on a machine that was caught: taken back, verified again by others, and their customers told.
+import { quorumOf } from "../../../domain/job/batch.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
+import { verifyAgain } from "../../../domain/verification/hearing.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import {
   executionsAfter,
@@ -11,7 +13,7 @@ import {
   writeRecalling,
 } from "../../repos/batch-checks.ts";
 import { recordEvents } from "../../repos/events.ts";
-import { recheckOf } from "./after-verdict.ts";
+import { confirmationOf, recheckOf } from "./after-verdict.ts";
 
 type RecallDeps = Pick<Deps, "db" | "clock" | "ids">;
 
@@ -42,24 +44,34 @@ async function recallPage({ clock, ids }: RecallDeps, tx: Tx, recalling: Recalli
   const since = new Date(now.getTime() - RULES.recallHours * HOUR_MS);
   const jobs = [...new Set(page.map(({ jobId }) => jobId))];
   const resting = await lockRestingOn(tx, providerId, jobs, since);
-  const rows = resting.map(({ id, network }) => ({ id, recheck: network ? null : ids.next("job") }));
+  const rows = resting.flatMap((job) => {
+    const again = verifyAgain(quorumOf(job), job.standing);
+    if (again === null) return [];
+    const copies = again.kind === "confirm" ? again.copies : null;
+    return [{ id: job.id, recheck: job.network ? null : ids.next("job"), copies }];
+  });
   await insertChecks(
     tx,
-    rows.flatMap(({ id, recheck }) => (recheck === null ? [] : [recheckOf(recheck, id)])),
+    rows.flatMap(({ id, recheck, copies }) => {
+      if (recheck === null) return [];
+      return [copies === null ? recheckOf(recheck, id) : confirmationOf(recheck, id, copies)];
+    }),
     now,
   );
   await writeRecalled(tx, rows, now);
   await recordEvents(
     tx,
-    rows.map(({ id, recheck }) => ({ subject: id, code: "recalled", message: told(recheck), at: now })),
+    rows.map(({ id, recheck, copies }) => ({ subject: id, code: "recalled", message: told(recheck, copies), at: now })),
   );
   const last = page.at(-1);
   await writeRecalling(tx, providerId, last && page.length === AT_ONCE ? last.id : null);
   return rows.length;
 }
 
-function told(recheck: string | null): string {
+/** @param copies owners more that are asked; null: three, because nobody else stands behind it */
+function told(recheck: string | null, copies: number | null): string {
   const why = "A machine that its result rests on was caught with wrong results, so it is taken back.";
-  if (recheck !== null) return `${why} Three other owners verify it again as ${recheck}, which costs you nothing.`;
-  return `${why} The job uses the network, so nobody can tell now what was right: submit it again if you need it.`;
+  const others = copies === 1 ? "Another owner verifies" : `${copies ?? "Three"} other owners verify`;
+  if (recheck !== null) return `${why} ${others} it again as ${recheck}, which costs you nothing.`;
+  return `${why} The job uses the network, so nobody can tell now what was right: you get back what you paid, and submit it again if you need it.`;
 }

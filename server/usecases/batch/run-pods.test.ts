@@ -212,6 +212,10 @@ test("a job without a command is not given to nodes", async () => {
 
 test("a result without a signature counts of a node, and of no agent", async () => {
   const agent = await fleet.add();
+  await world.db.transaction(async (tx) => {
+    await tx.update(providers).set({ runtime: "docker" }).where(eq(providers.id, agent));
+    await recomputeOffers(tx, agent);
+  });
   const pods = new PlayedPods();
   const jobId = await fleet.submit(customer, { command: [], redundancy: 1, consensus: 1 });
   await dispatchBatch(world.deps);

@@ -78,11 +78,10 @@ async function step(deps: RunPodsDeps, pods: BatchPods, one: BatchOnNode, held: 
   if (held) return;
   // Whose pod is gone after it ran has lost what it did: made again, it would be run twice.
   if (status === "running") return deliver(deps, one, lost("Its pod was taken away."));
-  const spec = specOf(deps, one);
+  const spec = { ...specOf(deps, one), registryLogin: await loginForImage(deps, one.account, one.spec.image) };
   if (spec.command.length === 0)
     return deliver(deps, one, refused("Pods need a command: the image's own is not known."));
-  const registryLogin = await loginForImage(deps, one.account, spec.image);
-  const refusal = await pods.apply(spec, { tenant: one.account, nodeName: one.nodeName, registryLogin });
+  const refusal = await pods.apply(spec, { tenant: one.account, nodeName: one.nodeName });
   if (refusal !== null) await deliver(deps, one, refused(refusal));
 }
 
@@ -93,9 +92,10 @@ async function take(deps: RunPodsDeps, pods: BatchPods, one: BatchOnNode, held: 
   await pods.remove(held);
 }
 
+/** Without its login: what is pulled already needs none. */
 function specOf({ secrets }: RunPodsDeps, { spec, sealedEnv }: BatchOnNode): BatchSpec {
   const env: Record<string, string> = JSON.parse(secrets.open(sealedEnv)); // sealed by us, from this type
-  return { ...spec, env };
+  return { ...spec, registryLogin: null, env };
 }
 
 /** A refusal of what was delivered changes nothing: another result of it was taken before, or it is not wanted any more. */

@@ -3,8 +3,8 @@ import type { ExecutionId, JobId, ProviderId } from "../../../domain/ids.ts";
 import { EMPTY_PURSE } from "../../../domain/money/purse.ts";
 import { changeReputation } from "../../../domain/provider/state.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
-import { faultOf } from "../../../domain/verification/decide.ts";
 import { decayed, type Evidence, NO_EVIDENCE, withVote } from "../../../domain/verification/evidence.ts";
+import { faultOf } from "../../../domain/verification/fault.ts";
 import { restMs } from "../../../domain/verification/resting.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { anyWaiting, tellProviders } from "../../repos/batch-dispatch.ts";
@@ -23,10 +23,12 @@ import { type KnownProvider, type ScoreChange, writeKnown } from "../../repos/ev
 import { recomputeManyOffers } from "../../repos/offers.ts";
 import { planChecks } from "./after-verdict.ts";
 import { comparing } from "./comparing.ts";
-import { type Bench, type Case, openCase } from "./judge.ts";
-import { contradicted, hearRechecks, judgeAny } from "./judge-checks.ts";
+import { type Bench, type Case, hasWaitedLong, isRefusedLong, openCase } from "./judge.ts";
+import { contradicted, hearChecks, judgeAny } from "./judge-checks.ts";
+import { keptWaiting, leftWithNobody } from "./kept-waiting.ts";
 import { paymentsOf } from "./paid.ts";
 import { caughtIn, quarantine } from "./quarantine.ts";
+import { refundRecalled } from "./refund.ts";
 
 export type SettleDeps = Pick<Deps, "db" | "clock" | "ids" | "random" | "queue" | "settings">;
 
@@ -69,15 +71,22 @@ async function settle<T>(deps: SettleDeps, tx: Tx, { jobs, change, decide = judg
   const now = deps.clock.now();
   const cases = new Map(locked.jobs.map((job) => [job.id, openCase(job, locked.members.get(job.id) ?? [])]));
   const { value, results } = change(cases, locked, now);
-  await insertResults(tx, results, now);
-  const agreesOf = await comparing(tx, [...cases.values()]);
+  const [, agreesOf] = await Promise.all([insertResults(tx, results, now), comparing(tx, [...cases.values()])]);
   const evidence = evidenceNow(locked.providers, now);
   const isQuarantined = ({ providerId }: Member) => locked.providers.get(providerId)?.quarantined === true;
   const open = [...cases.values()].filter(({ job }) => !job.decidedAt);
-  for (const one of cases.values()) decide(one, { now, agrees: agreesOf(one), evidenceOf: evidence, isQuarantined });
+  const overdue = open.filter((one) => hasWaitedLong(one, now)).map(({ job }) => job.id);
+  const kept = await keptWaiting(deps, overdue, now, tx);
+  const refused = open.filter((one) => isRefusedLong(one, now)).map(({ job }) => job.id);
+  const left = await leftWithNobody(deps, refused, now, tx);
+  const keptBy = ({ job }: Case) => kept.get(job.id) ?? null;
+  const isRefusedByAll = ({ job }: Case) => left.has(job.id);
+  const bench = { now, evidenceOf: evidence, isQuarantined, keptBy, isRefusedByAll };
+  for (const one of cases.values()) decide(one, { ...bench, agrees: agreesOf(one) });
   const decided = open.filter(({ job }) => job.decidedAt);
-  hearRechecks(cases, decided, agreesOf, now);
+  hearChecks(cases, decided, agreesOf, now);
   await pay(deps, tx, decided, locked, now);
+  await refundRecalled(deps, tx, cases, locked, now);
   await write(tx, [...cases.values()], locked, now);
   await planChecks(deps, tx, decided, contradicted(decided, cases, agreesOf), evidence, now);
   return { value, ring: await anyWaiting(tx, now) };
@@ -121,22 +130,20 @@ async function write(tx: Tx, cases: readonly Case[], { providers }: LockedPanels
   const members = cases.flatMap((one) => one.members.filter(({ id }) => one.touched.has(id)));
   const ended = cases.flatMap((one) => one.members.filter(({ id }) => one.ended.has(id)));
   const freed = cases.flatMap((one) => (one.job.gpuCount > 0 ? [...one.ended.keys()] : []));
-  await writeMembers(tx, members, freed);
-  await writeJobs(
-    tx,
-    cases.map(({ job }) => job),
-  );
-  await recordEvents(
-    tx,
-    cases.flatMap(({ job, told }) => (told ? [{ subject: job.id, ...told, at: now }] : [])),
-  );
+  const jobs = cases.map(({ job }) => job);
+  const events = cases.flatMap(({ job, told }) => (told ? [{ subject: job.id, ...told, at: now }] : []));
   const { known, scores } = learn(cases, providers, now);
-  await writeKnown(tx, known, scores, now);
-  await quarantine(tx, caughtIn(cases, known), now);
-  const machines = new Set([
-    ...ended.map(({ providerId }) => providerId),
-    ...scores.map(({ providerId }) => providerId),
+  // One trip for all of them. Each sends what it has at once: after an error of another one nothing may follow.
+  await Promise.all([
+    writeMembers(tx, members, freed),
+    writeJobs(tx, jobs),
+    recordEvents(tx, events),
+    writeKnown(tx, known, scores, now),
   ]);
+  const caught = caughtIn(cases, known);
+  await quarantine(tx, caught, now);
+  // Of all others the score alone is another one, and that is written with it.
+  const machines = new Set([...ended, ...caught].map(({ providerId }) => providerId));
   await recomputeManyOffers(tx, [...machines]);
   // Whatever ended without its machine saying so is to be stopped there.
   const stopped = cases.flatMap((one) =>
@@ -187,7 +194,7 @@ function memberOf({ members }: Case, id: ExecutionId): Member {
 }
 
 function ran(provider: Known, { endCause }: Member, now: Date): void {
-  if (endCause === "cannot-run") return;
+  if (endCause === "cannot-run" || endCause === "suspended") return;
   provider.jobsRun += 1;
   if (endCause === null) {
     provider.errors = 0;

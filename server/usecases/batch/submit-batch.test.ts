@@ -10,6 +10,7 @@ import { submitEither } from "../../testing/batch-world.ts";
 import { expectSound } from "../../testing/sound.ts";
 import { GPU_MODEL, openWorld, START, type World } from "../../testing/world.ts";
 import { getBilling, listEntries } from "../billing/get-billing.ts";
+import { extendJob } from "../job/extend-job.ts";
 import { listJobEvents } from "../job/list-job-events.ts";
 import { estimateBatch, submitBatch } from "./submit-batch.ts";
 
@@ -36,6 +37,16 @@ const fieldsOf = (fields: readonly string[]) => ({
 });
 
 describe("submitting", () => {
+  test("a batch job that its account has is there, and told to be none that hours are added to", async () => {
+    await world.provider({ perCpuHour: 36_000n });
+    const customer = await world.customer(1);
+    await submitBatch(world.deps, customer, body(), null);
+    const [job] = await world.db.select().from(batchJobs);
+    const extend = (by: Principal) => extendJob(world.deps, by, job!.id, 1, null);
+    await expect(extend(customer)).rejects.toMatchObject({ code: "conflict" });
+    await expect(extend(await world.customer(2))).rejects.toMatchObject({ code: "not-found" });
+  });
+
   test("holds rate × timeout × redundancy, promotion first, and wakes whoever gives out machines", async () => {
     await world.provider({ perCpuHour: 36_000n });
     const customer = await world.customer(1);
@@ -44,7 +55,7 @@ describe("submitting", () => {
       status: "pending",
       price_per_hour: "0.036000",
       held: "0.003000",
-      credits_required: 0.003,
+      credits_required: 1,
       queue_position: 0,
       executions_count: 0,
       verdict: null,
@@ -147,7 +158,7 @@ describe("submitting", () => {
       [{ files: ["a", "a"] }, ["files"]],
       [{ required_gpu: true, gpu_count: 0 }, ["gpu_count"]],
       [{ gpu_type: GPU_MODEL, gpu_count: 0 }, ["gpu_type"]],
-      [{ reusable: true, network: true, environment: { A: "1" } }, ["reusable", "reusable"]],
+      [{ reusable: true, network: true, environment: { A: "1" } }, ["reusable"]],
     ];
     for (const [over, fields] of wrong)
       await expect(submitBatch(world.deps, customer, body(over), null), fields.join()).rejects.toMatchObject(
@@ -288,13 +299,13 @@ describe("the estimate", () => {
 
 test("the seed's submit is a batch job with its defaults, and every field that its clients print is there", async () => {
   await world.provider();
+  await world.db.execute(sql`with p as (update providers set runtime = 'docker') update offers set runtime = 'docker'`);
   const customer = await world.customer(1);
   const seed = JobBody.parse({ name: "n", docker_image: "alpine", command: [], required_cpu: 0, priority: "high" });
   const job = await submitEither(world.deps, customer, seed, null);
   expect(job).toMatchObject({
     ...{ kind: "batch", redundancy: 3, consensus: 2, required_cpu: 1, required_memory: 1, required_gpu: false },
     ...{ description: "", input_data: "", environment: {}, command: [], status: "pending" },
-    submitted_by: customer.account,
-    submitted_at: START.toISOString(),
+    ...{ submitted_by: customer.account, submitted_at: START.toISOString() },
   });
 });

@@ -17,6 +17,7 @@ import { notices } from "./batch-notices.ts";
 import { offersFor, rateOfBatch } from "./batch-price.ts";
 import { toBatchWish } from "./batch-wish.ts";
 import { findBatch, toBatchViews } from "./get-batch.ts";
+import { gpuLimitOf, refuseNeverWithin } from "./gpu-limit.ts";
 import { refuseTooMany } from "./undecided.ts";
 
 /** What a twin is told as well: it is stored with the idempotency key. */
@@ -37,7 +38,7 @@ export async function submitBatch(
   const earlier = await recall<Submitted>(deps.db, attempt);
   if (earlier) return viewOf(deps, customer, earlier.jobId);
   const now = deps.clock.now();
-  const [rate] = await Promise.all([rateNow(deps, customer, wish, now), refuseTooMany(deps, customer.account)]);
+  const [rate] = await Promise.all([rateNow(deps, customer, body, wish, now), refuseTooMany(deps, customer.account)]);
   const made: { job?: BatchRow["job"] } = {};
   const submitted = await once<Submitted>(deps.db, attempt, now, async (tx) => {
     made.job = await submit(deps, tx, customer, wish, rate, now);
@@ -46,16 +47,29 @@ export async function submitBatch(
   if (!submitted) throw new Error("a submit ended without a job");
   // What was written is known; only a twin's job must be looked up.
   if (made.job?.id !== submitted.jobId) return viewOf(deps, customer, submitted.jobId);
-  const fresh = { job: made.job, result: null, executions: 0 };
+  const fresh = { job: made.job, result: null, executions: 0, refunded: "0" };
   const ringing = deps.queue.ring("batch.dispatch", {});
   const [[view]] = await Promise.all([toBatchViews(deps, customer.account, [fresh]), ringing]);
   if (!view) throw new Error("a job that was submitted has no view");
   return view;
 }
 
-/** With a limit of the customer's own the market need not be asked: the job waits for whoever meets it. */
-async function rateNow({ db }: Pick<Deps, "db">, customer: Principal, wish: BatchWish, now: Date): Promise<bigint> {
-  return wish.maxRate ?? rateOfBatch(wish, await offersFor(db, customer, wish, now));
+/**
+ * With a price limit of the customer's own the market need not be asked, the job waits for whoever meets it; but where one
+ * run of it holds more GPUs than its account ever may.
+ */
+async function rateNow(
+  deps: Pick<Deps, "db" | "settings">,
+  customer: Principal,
+  body: BatchBody,
+  wish: BatchWish,
+  now: Date,
+): Promise<bigint> {
+  if (wish.maxRate !== null && wish.gpuCount <= deps.settings.tenantMaxGpus) return wish.maxRate;
+  const limit = await gpuLimitOf(deps, customer, wish);
+  const offers = await offersFor(deps, customer, wish, limit, now);
+  refuseNeverWithin(body, wish, limit, offers.fit);
+  return rateOfBatch(wish, offers);
 }
 
 /** All statements of it but the lock are sent at once: they take one trip to the database. */
@@ -129,12 +143,14 @@ async function viewOf(deps: Deps, customer: Principal, id: JobId): Promise<Batch
  * @throws AppError `bad-request`, `no-capacity` where nobody could ever run it and no max_price says what it may cost
  */
 export async function estimateBatch(
-  { db, clock }: Pick<Deps, "db" | "clock">,
+  deps: Pick<Deps, "db" | "clock" | "settings">,
   customer: Principal | null,
   body: BatchBody,
 ): Promise<BatchEstimateView> {
   const wish = toBatchWish(body);
-  const offers = await offersFor(db, customer, wish, clock.now());
+  const limit = await gpuLimitOf(deps, customer, wish);
+  const offers = await offersFor(deps, customer, wish, limit, deps.clock.now());
+  refuseNeverWithin(body, wish, limit, offers.fit);
   const rate = rateOfBatch(wish, offers);
   return {
     kind: "batch",
@@ -143,6 +159,6 @@ export async function estimateBatch(
     owners: offers.owners,
     owners_free: offers.ownersFree,
     quorum: quorumOf(wish),
-    notices: notices(wish, offers),
+    notices: notices(wish, offers, limit),
   };
 }

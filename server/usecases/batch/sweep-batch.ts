@@ -1,6 +1,7 @@
 // The periodic catch-up of batch jobs: timeouts, silent providers, hedges, queues that took too long, rings that were lost.
-import { isBatchLive } from "../../../domain/execution/batch-state.ts";
+import { type BatchEnd, isBatchLive } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
+import type { ReasonCode } from "../../../domain/job/reasons.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
 import type { Deps } from "../../deps.ts";
 import { anyWaiting } from "../../repos/batch-dispatch.ts";
@@ -75,8 +76,10 @@ async function look(
       for (const one of open) {
         for (const member of one.members.filter(({ status }) => isBatchLive(status))) {
           if (member.deadlineAt <= now) endMember(one, member, "timedOut", "timed-out", now);
-          else if (isAbsent(providers.get(member.providerId))) endMember(one, member, "gone", "provider-silent", now);
-          else if (gone.has(member.id)) endMember(one, member, "gone", "infrastructure", now);
+          else {
+            const end = absence(providers.get(member.providerId)) ?? (gone.has(member.id) ? "infrastructure" : null);
+            if (end) endMember(one, member, "gone", end, now);
+          }
         }
         hedge(one, typical.get(one.job.id), now);
       }
@@ -86,15 +89,21 @@ async function look(
   for (const { job, members, ended, told } of cases) {
     for (const { id, endCause } of members) {
       if (ended.has(id) && endCause === "timed-out") swept.timedOut += 1;
-      if (ended.has(id) && (endCause === "provider-silent" || endCause === "infrastructure")) swept.lost += 1;
+      if (ended.has(id) && endCause !== null && LOST.has(endCause)) swept.lost += 1;
     }
     if (told?.code === "hedged") swept.hedged += 1;
-    if (job.reason === "no-machines") swept.unresolved += 1;
+    if (job.reason !== null && NOBODY_CAME.has(job.reason)) swept.unresolved += 1;
   }
 }
 
-function isAbsent(provider: KnownProvider | undefined): boolean {
-  return provider?.presence === "offline" || provider?.admission !== "approved" || provider.quarantined;
+/** Ends of jobs that no machine was found for in time. */
+const NOBODY_CAME: ReadonlySet<ReasonCode> = new Set(["no-machines", "over-limit", "needs-command"]);
+const LOST: ReadonlySet<BatchEnd> = new Set(["provider-silent", "suspended", "infrastructure"]);
+
+/** Why what lives there ends. A decision of the broker about the machine is told as that, and is no failure of it. */
+function absence(provider: KnownProvider | undefined): BatchEnd | null {
+  if (provider?.admission !== "approved" || provider.quarantined) return "suspended";
+  return provider.presence === "offline" ? "provider-silent" : null;
 }
 
 /** Where too little is known of runs like it, that is asked again after this. */

@@ -27,10 +27,12 @@ export async function takeResults(
     providersByIds(deps.db, [providerId]),
   ]);
   const machine = provider && machineOf(provider);
-  const deliveries = results.flatMap((report, index): Delivery[] => {
-    const wanted = expected.get(ids[index] ?? "exec_");
-    return machine && wanted ? [readDelivery(machine, wanted, report)] : [];
-  });
+  const deliveries = await Promise.all(
+    results.flatMap((report, index): Promise<Delivery>[] => {
+      const wanted = expected.get(ids[index] ?? "exec_");
+      return machine && wanted ? [readDelivery(machine, wanted, report)] : [];
+    }),
+  );
   const jobs = [...new Set(deliveries.map(({ jobId }) => jobId))];
   const answers = jobs.length === 0 ? [] : await settleDeliveries(deps, jobs, deliveries);
   const heard = answers[Symbol.iterator]();

@@ -5,10 +5,11 @@ import type { JobId } from "../../../domain/ids.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
 import type { BillingView, EntriesView, EntryView } from "../../../protocol/account-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { numberCursors } from "../../repos/cursor.ts";
 import { balanceOf, entriesOf } from "../../repos/ledger.ts";
 
 const DEFAULT_LIMIT = 50;
+const cursors = numberCursors("entries");
 
 interface PageQuery {
   readonly limit?: number | undefined;
@@ -38,15 +39,10 @@ export async function listEntries(
   query: PageQuery & { readonly job_id?: JobId | undefined },
 ): Promise<z.infer<typeof EntriesView>> {
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const beforeId = openNumberCursor(query.cursor);
+  const beforeId = cursors.open(query.cursor);
   const rows = await entriesOf(db, owner.account, { beforeId, jobId: query.job_id ?? null, limit: limit + 1 });
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    entries: shown.map(toEntryView),
-    count: shown.length,
-    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
-  };
+  const { shown, ...rest } = cursors.page(rows, limit, ({ id }) => id);
+  return { entries: shown.map(toEntryView), ...rest };
 }
 
 type EntryRow = Awaited<ReturnType<typeof entriesOf>>[number];

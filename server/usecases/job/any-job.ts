@@ -1,13 +1,13 @@
 // Jobs of either kind behind one door: which use case answers is decided by what the job is.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { JobId } from "../../../domain/ids.ts";
+import { isId, type JobId } from "../../../domain/ids.ts";
 import type { AnyEstimateView, AnyJobView, JobBody } from "../../../protocol/operations/job.ts";
 import type { Deps } from "../../deps.ts";
 import { cancelBatch } from "../batch/cancel-batch.ts";
 import { findBatch } from "../batch/get-batch.ts";
 import { estimateBatch } from "../batch/submit-batch.ts";
 import { estimateRental } from "./estimate-rental.ts";
-import { getJob } from "./get-job.ts";
+import { getJob, noSuchJob } from "./get-job.ts";
 import { stopJob } from "./stop-job.ts";
 
 export function estimateJob(deps: Deps, customer: Principal | null, body: JobBody): Promise<AnyEstimateView> {
@@ -15,7 +15,12 @@ export function estimateJob(deps: Deps, customer: Principal | null, body: JobBod
 }
 
 /** @throws AppError `not-found` */
-export async function getAnyJob(deps: Pick<Deps, "db" | "clock">, owner: Principal, id: JobId): Promise<AnyJobView> {
+export async function getAnyJob(
+  deps: Pick<Deps, "db" | "clock" | "settings">,
+  owner: Principal,
+  id: string,
+): Promise<AnyJobView> {
+  if (!isId("job", id)) throw noSuchJob();
   return (await findBatch(deps, owner, id)) ?? getJob(deps, owner, id);
 }
 

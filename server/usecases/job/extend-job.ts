@@ -5,8 +5,9 @@ import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
 import { priceOfHours } from "../../../domain/money/charge.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
-import type { JobView } from "../../../protocol/views.ts";
+import type { JobView } from "../../../protocol/job-views.ts";
 import type { Deps, Tx } from "../../deps.ts";
+import { findBatchRow } from "../../repos/batch-jobs.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { writeDesire } from "../../repos/executions.ts";
 import { once } from "../../repos/idempotency.ts";
@@ -32,14 +33,14 @@ export async function extendJob(
   const extended = await once(deps.db, attempt, now, async (tx): Promise<{ executionId: ExecutionId }> => {
     const balance = await lockBalance(tx, owner.account);
     const there = await findJob(tx, owner.account, id); // its provider is locked before it is
-    if (!there) throw noSuchJob();
+    if (!there) throw (await findBatchRow(tx, owner.account, id)) ? notExtensible() : noSuchJob();
     const provider = await lockProviderRow(tx, there.provider.id);
     const row = await lockJob(tx, owner.account, id);
     if (!row || !provider) throw noSuchJob();
     const { job, execution } = row;
     const runs = execution.status === "running" || execution.status === "unreachable";
     if (!runs || execution.desired === "stop" || !execution.expiresAt || execution.expiresAt <= now)
-      throw new AppError("conflict", "Only a running rental can be extended.");
+      throw notExtensible();
     if (job.hours + hours > MAX_RENTAL_HOURS)
       throw new AppError(
         "limit-reached",
@@ -84,4 +85,8 @@ async function refuseUnlessFree(tx: Tx, provider: ProviderRow, from: Date, until
     "conflict",
     `${provider.name} announced maintenance from ${window.startsAt.toISOString()} to ${window.endsAt.toISOString()}. ${remedy}`,
   );
+}
+
+function notExtensible(): AppError {
+  return new AppError("conflict", "Only a running rental can be extended.");
 }

@@ -2,7 +2,7 @@
 import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
 import type { JobId } from "../../../domain/ids.ts";
-import type { JobView } from "../../../protocol/views.ts";
+import type { JobView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { findJob } from "../../repos/jobs.ts";
 import { mostFree } from "../../repos/offers.ts";

@@ -6,7 +6,7 @@ import { rentalStatus } from "../../../domain/job/status.ts";
 import { billedSeconds, charge } from "../../../domain/money/charge.ts";
 import { formatMicros } from "../../../domain/money/micros.ts";
 import { isNode } from "../../../domain/provider/state.ts";
-import type { JobView, ReasonView } from "../../../protocol/views.ts";
+import type { JobView, ReasonView } from "../../../protocol/job-views.ts";
 import type { JobRow } from "../../repos/jobs.ts";
 
 /** @param sold the most of each size that offers like it have free */

@@ -1,14 +1,15 @@
 // What happened to a job of either kind, oldest first.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { JobId } from "../../../domain/ids.ts";
-import type { EventView } from "../../../protocol/views.ts";
+import type { EventView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { ownsJob } from "../../repos/batch-jobs.ts";
-import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { numberCursors } from "../../repos/cursor.ts";
 import { eventsAfter } from "../../repos/events.ts";
 import { noSuchJob } from "./get-job.ts";
 
 const DEFAULT_LIMIT = 100;
+const cursors = numberCursors("job-events");
 
 /** @param query.afterId the id of the last event seen, as a stream resumes; `cursor` pages a list */
 export async function listJobEvents(
@@ -19,9 +20,8 @@ export async function listJobEvents(
 ): Promise<{ events: EventView[]; count: number; next_cursor: string | null }> {
   if (!(await ownsJob(db, owner.account, id))) throw noSuchJob();
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const rows = await eventsAfter(db, id, query.afterId ?? openNumberCursor(query.cursor) ?? 0, limit + 1);
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
+  const rows = await eventsAfter(db, id, query.afterId ?? cursors.open(query.cursor) ?? 0, limit + 1);
+  const { shown, ...rest } = cursors.page(rows, limit, (event) => event.id);
   return {
     events: shown.map((e) => ({
       id: String(e.id),
@@ -30,7 +30,6 @@ export async function listJobEvents(
       message: e.message,
       data: e.data,
     })),
-    count: shown.length,
-    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
+    ...rest,
   };
 }

@@ -6,14 +6,15 @@ import { RENTAL_STATUSES, type RentalStatus } from "../../../domain/job/status.t
 import type { AnyJobsView, AnyJobView } from "../../../protocol/operations/job.ts";
 import type { Deps } from "../../deps.ts";
 import { listBatchRows } from "../../repos/batch-jobs.ts";
-import { openCursor, sealCursor } from "../../repos/cursor.ts";
+import { idCursors } from "../../repos/cursor.ts";
 import { listJobRows } from "../../repos/jobs.ts";
 import { toBatchViews } from "../batch/get-batch.ts";
 import { toJobView } from "./job-view.ts";
 
 const DEFAULT_LIMIT = 20;
+const cursors = idCursors("jobs", "job");
 
-type ReadDeps = Pick<Deps, "db" | "clock">;
+type ReadDeps = Pick<Deps, "db" | "clock" | "settings">;
 
 interface ListQuery {
   readonly kind?: "rental" | "batch" | undefined;
@@ -31,7 +32,7 @@ interface PageOf {
 
 export async function listJobs(deps: ReadDeps, owner: Principal, query: ListQuery): Promise<AnyJobsView> {
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const beforeId = openCursor(query.cursor, (text): text is JobId => text.startsWith("job_"));
+  const beforeId = cursors.open(query.cursor);
   // One more of each than is shown: whichever are the newest, it tells whether there are more.
   const page = { status: query.status, beforeId, limit: limit + 1 };
   const [rentals, batches] = await Promise.all([
@@ -39,13 +40,8 @@ export async function listJobs(deps: ReadDeps, owner: Principal, query: ListQuer
     query.kind === "rental" ? [] : batchesOf(deps, owner, page),
   ]);
   const found = [...rentals, ...batches].sort((a, b) => (a.id < b.id ? 1 : -1));
-  const shown = found.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    jobs: shown,
-    count: shown.length,
-    next_cursor: found.length > limit && last ? sealCursor(last.id) : null,
-  };
+  const { shown, ...rest } = cursors.page(found, limit, ({ id }) => id);
+  return { jobs: shown, ...rest };
 }
 
 async function rentalsOf({ db, clock }: ReadDeps, { account }: Principal, page: PageOf): Promise<AnyJobView[]> {

@@ -1,6 +1,6 @@
 // What workspaces can be rented with, in the operators' order.
 import { imageIn } from "../../../domain/job/template.ts";
-import type { TemplateView } from "../../../protocol/views.ts";
+import type { TemplateView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { offeredTemplates } from "../../repos/templates.ts";
 

@@ -3,7 +3,7 @@ import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { appsPlace, originOfJob } from "../../../domain/job/port-host.ts";
-import type { PortLinkView } from "../../../protocol/views.ts";
+import type { PortLinkView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { insertPortGrant } from "../../repos/port-grants.ts";
 import { hashToken, TOKEN_BYTES } from "../account/tokens.ts";

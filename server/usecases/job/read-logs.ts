@@ -5,7 +5,7 @@ import type { ExecutionStatus } from "../../../domain/execution/state.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { tailOf } from "../../../domain/job/log-tail.ts";
 import { isNode } from "../../../domain/provider/state.ts";
-import type { LogsView } from "../../../protocol/views.ts";
+import type { LogsView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { findBatchLog } from "../../repos/batch-jobs.ts";
 import { findJob, type JobRow } from "../../repos/jobs.ts";

@@ -2,7 +2,7 @@
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isLive } from "../../../domain/execution/state.ts";
 import type { JobId } from "../../../domain/ids.ts";
-import type { JobView } from "../../../protocol/views.ts";
+import type { JobView } from "../../../protocol/job-views.ts";
 import type { Deps } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { writeDesire } from "../../repos/executions.ts";

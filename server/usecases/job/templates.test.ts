@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { eq, sql } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import { isId } from "../../../domain/ids.ts";
 import { executions, jobs } from "../../../drizzle/schema/job.ts";
 import { gpus, offers } from "../../../drizzle/schema/provider.ts";
 import { templates } from "../../../drizzle/schema/template.ts";
+import { TemplateView } from "../../../protocol/job-views.ts";
 import { RentalBody } from "../../../protocol/operations/job.ts";
-import { TemplateView } from "../../../protocol/views.ts";
 import { loadExecution } from "../../repos/executions.ts";
 import { recomputeOffers } from "../../repos/offers.ts";
 import { expectSound } from "../../testing/sound.ts";
@@ -134,10 +135,8 @@ test("a template that needs VRAM is placed where there is enough of it, however 
   expect(estimate).toMatchObject({ removed: { min_vram_mb: 1 }, chosen: { provider_id: fit } });
   const job = await submitRental(world.deps, renter, wish({ template: "vllm" }), null);
   expect(job).toMatchObject({ provider_id: fit, storage_gb: 60 });
-  const [row] = await world.db
-    .select()
-    .from(jobs)
-    .where(eq(jobs.id, job.id as never));
+  if (!isId("job", job.id)) throw new Error("a rental is a job");
+  const [row] = await world.db.select().from(jobs).where(eq(jobs.id, job.id));
   expect(row?.minVramMb).toBe(22_000);
 });
 

@@ -2,13 +2,18 @@
 import { nodeStatus } from "../../../domain/provider/node-status.ts";
 import { providerStatus } from "../../../domain/provider/state.ts";
 import { decayed, errorRate, isProven, NO_EVIDENCE } from "../../../domain/verification/evidence.ts";
+import { type HeldBackBy, heldBackSentence } from "../../../domain/verification/held-back.ts";
 import type { EvidenceView, NetworkNodeView } from "../../../protocol/node-views.ts";
 import type { EvidenceRow, NodeRow } from "../../repos/network.ts";
 
 /** Which job it works on is not told: those who share a panel must not find each other before the verdict. */
-export function toNetworkNodeView({ shown, evidence, worker, executions }: NodeRow, now: Date): NetworkNodeView {
-  const { provider, lastSeenAt, models } = shown;
-  const status = providerStatus(provider.admission, provider.presence, provider.drain);
+export function toNetworkNodeView(
+  { shown, evidence, worker, executions }: NodeRow,
+  heldBack: HeldBackBy | null,
+  now: Date,
+): NetworkNodeView {
+  const { provider, lastSeenAt, models, quarantine } = shown;
+  const status = providerStatus(provider.admission, provider.presence, provider.drain, quarantine !== null);
   const gpus = (models ?? []).map(({ model, vramMb, total, free }) => ({
     ...{ model, vram_mb: vramMb, total, available: free },
   }));
@@ -37,12 +42,12 @@ export function toNetworkNodeView({ shown, evidence, worker, executions }: NodeR
     owner_short: `${provider.owner.slice(0, 6)}…${provider.owner.slice(-4)}`,
     runtime: provider.runtime,
     gpus,
-    success_rate: jobsRun > 0 ? jobsGood / jobsRun : null,
-    evidence: toEvidenceView(evidence, now),
+    success_rate: jobsGood + jobsFailed > 0 ? jobsGood / (jobsGood + jobsFailed) : null,
+    evidence: toEvidenceView(evidence, heldBack, now),
   };
 }
 
-function toEvidenceView(row: EvidenceRow | null, now: Date): EvidenceView {
+function toEvidenceView(row: EvidenceRow | null, heldBack: HeldBackBy | null, now: Date): EvidenceView {
   const known = row ? decayed(row, now) : NO_EVIDENCE;
   const quarantined = row !== null && row.quarantinedAt !== null;
   return {
@@ -53,5 +58,6 @@ function toEvidenceView(row: EvidenceRow | null, now: Date): EvidenceView {
     proven: isProven(known),
     quarantined,
     quarantine_reason: quarantined && row.quarantineReason !== "" ? row.quarantineReason : null,
+    held_back: heldBack && !quarantined ? heldBackSentence(heldBack) : null,
   };
 }

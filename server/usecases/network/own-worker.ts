@@ -3,11 +3,27 @@ import { createHash } from "node:crypto";
 import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
 import { isId } from "../../../domain/ids.ts";
+import { networkOf } from "../../../domain/verification/network.ts";
 import type { Deps } from "../../deps.ts";
 import { noteSeen, type Worker, workerByProvider, workerOf } from "../../repos/external-workers.ts";
-import { lockProviderRow } from "../../repos/providers.ts";
+import { lockProviderRow, updateProvider } from "../../repos/providers.ts";
 import { writePresenceEdge } from "../provider/presence-edge.ts";
 import { noSuchNode } from "./list-nodes.ts";
+
+/** Networks that are remembered of one worker: whoever would be forgotten in one has to call from so many others. */
+const MOST_NETWORKS = 8;
+
+/**
+ * Where a worker called from, one address of each network, the newest last: whoever registers through one network and
+ * works from another is of both.
+ * @returns `known` itself where this is no news
+ */
+export function withAddress(known: readonly string[], address: string | null): readonly string[] {
+  if (address === null) return known;
+  const network = networkOf(address);
+  if (known.some((other) => other === address || (network !== null && networkOf(other) === network))) return known;
+  return [...known, address].slice(-MOST_NETWORKS);
+}
 
 /** A call within this time of the last one is no news. */
 const NOTE_EVERY_MS = 5_000;
@@ -44,8 +60,15 @@ export function refuseRemoved({ admission, admissionReason }: Worker["provider"]
 export async function hear(
   { db, clock, queue }: Pick<Deps, "db" | "clock" | "queue">,
   { provider, lastSeenAt }: Pick<Worker, "provider" | "lastSeenAt">,
+  address: string | null,
 ): Promise<void> {
   const now = clock.now();
+  if (withAddress(provider.addresses, address) !== provider.addresses)
+    await db.transaction(async (tx) => {
+      // Read again under its lock: two calls from two networks at once are both remembered.
+      const locked = await lockProviderRow(tx, provider.id);
+      if (locked) await updateProvider(tx, provider.id, { addresses: [...withAddress(locked.addresses, address)] });
+    });
   if (!lastSeenAt || now.getTime() - lastSeenAt.getTime() >= NOTE_EVERY_MS) await noteSeen(db, provider.id, now);
   if (provider.presence === "online") return;
   const back = await db.transaction(async (tx) => {

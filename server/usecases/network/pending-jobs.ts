@@ -21,14 +21,18 @@ export async function pendingJobs(
   deps: PendingDeps,
   principal: Principal,
   nodeId: string,
-  { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
+  {
+    address,
+    waitMs,
+    signal,
+  }: { readonly address: string | null; readonly waitMs: number; readonly signal: AbortSignal },
 ): Promise<PendingJobsView> {
   const { db, clock, wakes, secrets } = deps;
   const worker = await ownWorker(db, principal, nodeId);
   const { id, admission } = worker.provider;
   const bell = hangBell(wakes, desiredTopic(id)); // before anything is read
   try {
-    await hear(deps, worker);
+    await hear(deps, worker, address);
     const untilMs = performance.now() + waitMs;
     let pending: Pending[] = admission === "approved" ? await pendingOn(db, id) : [];
     while (pending.length === 0 && (await bell.heard(untilMs - performance.now(), signal)))

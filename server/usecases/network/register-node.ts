@@ -17,7 +17,7 @@ import { writePresenceEdge } from "../provider/presence-edge.ts";
 import { keyOfNobody } from "../stream/proof.ts";
 import { slug } from "../stream/registration.ts";
 import { getNode } from "./list-nodes.ts";
-import { ownerOf, refuseRemoved } from "./own-worker.ts";
+import { ownerOf, refuseRemoved, withAddress } from "./own-worker.ts";
 
 const MOST_WORKERS = 1000;
 const MOST_NAME = 63;
@@ -46,7 +46,10 @@ export async function registerNode(
     const region = body.region || "unknown";
     const provider = await lockProviderRow(tx, id);
     if (!provider) throw new Error("a worker without its provider");
-    await updateProvider(tx, id, { ...machineOf(body, address), region: slug(region, 32) || "unknown" });
+    await updateProvider(tx, id, {
+      ...machineOf(body, address, provider.addresses),
+      region: slug(region, 32) || "unknown",
+    });
     await putWorker(tx, {
       ...{ providerId: id, owner, nodeId: body.id, name: body.name, region },
       ...{ gpuEnabled: body.gpu_enabled ?? false, gpuModel: body.gpu_model ?? "" },
@@ -61,12 +64,12 @@ export async function registerNode(
 }
 
 /** What can change from one registration to the next. */
-function machineOf(body: RegisterBody, address: string | null) {
+function machineOf(body: RegisterBody, address: string | null, calledFrom: readonly string[]) {
   return {
     cpuCores: body.cpu_cores,
     memoryGb: body.memory_gb,
     host: address ?? "",
-    addresses: address === null ? [] : [address],
+    addresses: [...withAddress(calledFrom, address)],
   } satisfies Partial<NewProvider>;
 }
 
@@ -79,11 +82,14 @@ async function enrol(
   now: Date,
 ): Promise<ProviderId> {
   if ((await countWorkers(tx, owner)) >= MOST_WORKERS)
-    throw new AppError("limit-reached", `An account has at most ${MOST_WORKERS} third-party workers.`);
+    throw new AppError(
+      "limit-reached",
+      `An account has at most ${MOST_WORKERS} third-party workers. Remove those that are gone, and give each machine an id that stays (WORKER_ID).`,
+    );
   const id = ids.next("prov");
   const automatic = settings.admission.agent === "automatic";
   const provider: Omit<NewProvider, "name"> = {
-    ...machineOf(body, address),
+    ...machineOf(body, address, []),
     id,
     owner,
     region: "unknown",

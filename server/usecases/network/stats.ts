@@ -49,8 +49,8 @@ async function read(deps: StatsDeps): Promise<StatsView> {
   ]);
   const nodes = { total: 0, online: 0, busy: 0, offline: 0 };
   const resources = { total_cpu_cores: 0, total_memory_gb: 0 };
-  for (const { admission, presence, drain, busy, count, cores, memory } of standings) {
-    const status = nodeStatus(providerStatus(admission, presence, drain), busy ? 1 : 0);
+  for (const { admission, presence, drain, quarantined, busy, count, cores, memory } of standings) {
+    const status = nodeStatus(providerStatus(admission, presence, drain, quarantined), busy ? 1 : 0);
     nodes.total += count;
     nodes[status] += count;
     if (status === "offline") continue;

@@ -10,8 +10,9 @@ export async function takeWorkerResult(
   deps: ExternalDeps & Pick<Deps, "queue">,
   principal: Principal,
   body: WorkerResult,
+  address: string | null,
 ): Promise<void> {
   const worker = await ownWorker(deps.db, principal, body.node_id);
-  await hear(deps, worker);
+  await hear(deps, worker, address);
   await takeExternalResult(deps, worker.provider.id, body);
 }

@@ -8,6 +8,7 @@ export async function workerBeat(
   deps: Pick<Deps, "db" | "clock" | "queue">,
   principal: Principal,
   nodeId: string,
+  address: string | null,
 ): Promise<void> {
-  await hear(deps, await ownWorker(deps.db, principal, nodeId));
+  await hear(deps, await ownWorker(deps.db, principal, nodeId), address);
 }

@@ -2,9 +2,9 @@
 import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
 import { answerDue } from "../../../domain/provider/reputation.ts";
-import type { AppealView } from "../../../protocol/views.ts";
+import type { AppealView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openCursor, sealCursor } from "../../repos/cursor.ts";
+import { cursorsOf } from "../../repos/cursor.ts";
 import { type AppealWithEvent, answeredAppeals, findAppealWithEvent, openAppeals } from "../../repos/operator.ts";
 
 const DEFAULT_LIMIT = 20;
@@ -13,7 +13,7 @@ type AppealDeps = Pick<Deps, "db" | "settings">;
 /** Which of the two parts a page ended in, and at which appeal. */
 type Key = `${"open" | "answered"}.${number}`;
 
-const isKey = (text: string): text is Key => /^(open|answered)\.\d{1,15}$/.test(text);
+const cursors = cursorsOf("appeals", (text): text is Key => /^(open|answered)\.\d{1,15}$/.test(text));
 
 /** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listAppeals(
@@ -23,21 +23,16 @@ export async function listAppeals(
 ): Promise<{ appeals: AppealView[]; count: number; next_cursor: string | null }> {
   requireOperator(operator, settings.operators);
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const [part, at] = (openCursor(query.cursor, isKey) ?? "open.0").split(".");
+  const [part, at] = (cursors.open(query.cursor) ?? "open.0").split(".");
   const open = part === "open" ? await openAppeals(db, Number(at), limit + 1) : [];
   const room = limit + 1 - open.length;
   const answered = room > 0 ? await answeredAppeals(db, part === "answered" ? Number(at) : null, room) : [];
-  const rows = [...open, ...answered];
-  const shown = rows.slice(0, limit);
-  return {
-    appeals: shown.map(toAppealView),
-    count: shown.length,
-    next_cursor: rows.length > limit ? cursorAfter(shown.at(-1)) : null,
-  };
+  const { shown, ...rest } = cursors.page([...open, ...answered], limit, keyOf);
+  return { appeals: shown.map(toAppealView), ...rest };
 }
 
-function cursorAfter(last: AppealWithEvent | undefined): string | null {
-  return last ? sealCursor(`${last.appeal.decision === null ? "open" : "answered"}.${last.appeal.id}`) : null;
+function keyOf({ appeal }: AppealWithEvent): Key {
+  return `${appeal.decision === null ? "open" : "answered"}.${appeal.id}`;
 }
 
 /** @throws AppError `forbidden`, `missing-scope`, `not-found` */

@@ -2,11 +2,13 @@
 import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { INCIDENT_CODES } from "../../../domain/provider/incidents.ts";
-import type { ProviderEventView } from "../../../protocol/views.ts";
+import type { ProviderEventView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openNumberCursor } from "../../repos/cursor.ts";
+import { numberCursors } from "../../repos/cursor.ts";
 import { eventsByCode, eventsOfSubject } from "../../repos/operator.ts";
 import { DEFAULT_EVENTS, toEventPage } from "./told.ts";
+
+const cursors = numberCursors("incidents");
 
 /** @throws AppError `forbidden`, `missing-scope`, `bad-request` */
 export async function listIncidents(
@@ -20,8 +22,8 @@ export async function listIncidents(
 ): Promise<{ events: ProviderEventView[]; count: number; next_cursor: string | null }> {
   requireOperator(operator, settings.operators);
   const limit = query.limit ?? DEFAULT_EVENTS;
-  const page = { beforeId: openNumberCursor(query.cursor), limit: limit + 1 };
+  const page = { beforeId: cursors.open(query.cursor), limit: limit + 1 };
   const { provider_id: one } = query;
   const rows = one ? eventsOfSubject(db, one, INCIDENT_CODES, page) : eventsByCode(db, INCIDENT_CODES, page);
-  return toEventPage(await rows, limit);
+  return toEventPage(cursors, await rows, limit);
 }

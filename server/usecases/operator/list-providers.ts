@@ -1,12 +1,12 @@
 // Providers as operators judge them.
 import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
-import { isId, type ProviderId } from "../../../domain/ids.ts";
+import type { ProviderId } from "../../../domain/ids.ts";
 import { INCIDENT_CODES, INCIDENT_WINDOW_MS } from "../../../domain/provider/incidents.ts";
 import { ADMISSIONS, type Admission } from "../../../domain/provider/state.ts";
-import type { OperatorProviderView } from "../../../protocol/views.ts";
+import type { OperatorProviderView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openCursor, sealCursor } from "../../repos/cursor.ts";
+import { idCursors } from "../../repos/cursor.ts";
 import {
   batchQueue,
   countAdmissions,
@@ -20,6 +20,7 @@ import { findShownProvider, type ShownProvider } from "../../repos/providers.ts"
 import { toProviderView } from "../provider/provider-view.ts";
 
 const DEFAULT_LIMIT = 20;
+const cursors = idCursors("operator-providers", "prov");
 
 type OperatorDeps = Pick<Deps, "db" | "clock" | "settings">;
 
@@ -44,16 +45,14 @@ export async function listProvidersForOperator(
   const filter = {
     admission: query.admission ?? null,
     search: query.search ?? null,
-    beforeId: openCursor(query.cursor, (text): text is ProviderId => isId("prov", text)),
+    beforeId: cursors.open(query.cursor),
     limit: limit + 1,
   };
   const [rows, admissions] = await Promise.all([providersForOperator(deps.db, filter), countAdmissions(deps.db)]);
-  const providers = await withBeside(deps, rows.slice(0, limit));
-  const last = providers.at(-1);
+  const { shown, ...rest } = cursors.page(rows, limit, ({ provider }) => provider.id);
   return {
-    providers,
-    count: providers.length,
-    next_cursor: rows.length > limit && last ? sealCursor(last.id) : null,
+    providers: await withBeside(deps, shown),
+    ...rest,
     admissions: Object.fromEntries(ADMISSIONS.map((admission) => [admission, admissions.get(admission) ?? 0])),
   };
 }

@@ -145,13 +145,15 @@ test("every decision of a person is in the audit trail with the account that too
   await approveProvider(deps, operator, id);
   await happen(id, "provider-online");
   await suspendProvider(deps, operator, id, "forged GPUs");
+  await approveProvider(deps, operator, id);
   const trail = await all(async (cursor) => {
     const page = await listAudit(deps, operator, { limit: 1, cursor });
     return { items: page.events, next: page.next_cursor };
   });
   expect(trail).toMatchObject([
+    { code: "provider-approved", provider_name: "quay-1", actor: operator.account, message: "quay-1 was reinstated." },
     { code: "provider-suspended", provider_name: "quay-1", actor: operator.account, data: { reason: "forged GPUs" } },
-    { code: "provider-approved", provider_name: "quay-1", actor: operator.account },
+    { code: "provider-approved", provider_name: "quay-1", actor: operator.account, message: "quay-1 was admitted." },
   ]);
 });
 

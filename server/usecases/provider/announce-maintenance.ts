@@ -9,7 +9,7 @@ import {
   MAINTENANCE_SPAN_MS,
   type Window,
 } from "../../../domain/provider/maintenance.ts";
-import type { MaintenanceView } from "../../../protocol/views.ts";
+import type { MaintenanceView } from "../../../protocol/provider-views.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { recordEvent } from "../../repos/events.ts";
 import { liveOn } from "../../repos/executions.ts";

@@ -8,6 +8,7 @@ import type { HeartbeatAnswer } from "../../../protocol/agent.ts";
 import { toWireBatch, toWireSpec } from "../../../protocol/execution-spec.ts";
 import type { Db, Deps } from "../../deps.ts";
 import { type Desired, type DesiredBatch, listDesired } from "../../repos/desired.ts";
+import { loginAmong } from "../account/registry-logins.ts";
 import { joinTicketOf } from "../node/join-ticket.ts";
 import { noticesOf } from "./notices.ts";
 
@@ -42,9 +43,10 @@ export async function answerBeat(
 }
 
 function specOf({ secrets }: AnswerDeps, providerId: ProviderId, one: DesiredBatch): BatchSpec {
-  const { sealedEnv, memoryGb, ...shared } = one;
+  const { sealedEnv, memoryGb, logins, ...shared } = one;
   const env: Record<string, string> = JSON.parse(secrets.open(sealedEnv)); // sealed by us, from this type
-  return { ...shared, kind: "batch", providerId, memoryMb: memoryGb * 1024, env };
+  const registryLogin = loginAmong({ secrets }, logins ?? [], one.image);
+  return { ...shared, kind: "batch", providerId, memoryMb: memoryGb * 1024, env, registryLogin };
 }
 
 type Read = (id: ProviderId) => Promise<Desired | undefined>;

@@ -3,7 +3,7 @@ import { type Principal, requireOperator } from "../../../domain/account/princip
 import { AppError } from "../../../domain/errors.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { APPEAL_GRANTED, answerDue, appealProblem } from "../../../domain/provider/reputation.ts";
-import type { ReputationEventView } from "../../../protocol/views.ts";
+import type { ReputationEventView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
 import { answerAppeal, findAppeal, findReputationEvent, insertAppeal } from "../../repos/appeals.ts";
 import { recordEvent } from "../../repos/events.ts";

@@ -4,13 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { BatchExecutionStatus } from "../../../domain/execution/batch-state.ts";
 import type { ExecutionId, JobId, ProviderId } from "../../../domain/ids.ts";
 import type { BatchStatus } from "../../../domain/job/batch.ts";
+import { registryLogins } from "../../../drizzle/schema/account.ts";
 import { batchExecutions, batchJobs } from "../../../drizzle/schema/batch.ts";
 import { gpus } from "../../../drizzle/schema/provider.ts";
 import { agentStore } from "../../repos/agent-store.ts";
 import { listGone } from "../../repos/batch-news.ts";
 import { listDesired } from "../../repos/desired.ts";
-import { RENTER, START } from "../../testing/provider-world.ts";
-import { type BeatWorld, beatWorld } from "./testing/beats.ts";
+import { OWNER, RENTER, START } from "../../testing/provider-world.ts";
+import { type BeatWorld, beatWorld, machine } from "./testing/beats.ts";
 
 let world: BeatWorld;
 beforeAll(async () => {
@@ -19,10 +20,10 @@ beforeAll(async () => {
 afterAll(() => world.close());
 beforeEach(() => world.empty());
 
-async function job(status: BatchStatus = "scheduled"): Promise<JobId> {
+async function job(status: BatchStatus = "scheduled", account = RENTER): Promise<JobId> {
   const id = world.deps.ids.next("job");
   await world.db.insert(batchJobs).values({
-    ...{ id, account: RENTER, purpose: "customer", anonymous: false, name: "hash", description: "", image: "busybox" },
+    ...{ id, account, purpose: "customer", anonymous: false, name: "hash", description: "", image: "busybox" },
     ...{
       command: ["sha256sum"],
       sealedEnv: world.deps.secrets.seal('{"A":"1"}'),
@@ -84,6 +85,7 @@ describe("what a machine is told", () => {
       {
         ...{ id, job_id: jobId, provider_id: providerId, kind: "batch", image: "busybox", command: ["sha256sum"] },
         ...{ input_data: "hello\n", files: ["out"], network: false, cpu_cores: 1, memory_mb: 2048, disk_gb: 5 },
+        registry_login: null,
         ...{ gpu_uuids: [`GPU-${providerId}-1`], env: { A: "1" }, timeout_seconds: 60, deadline: at(90_000) },
       },
     ]);
@@ -104,6 +106,34 @@ describe("what a machine is told", () => {
     expect((await world.say(other, 1)).executions).toHaveLength(1);
     const told = await listDesired(world.db, [node, worker], START);
     expect(told.map(({ batch }) => batch)).toEqual([[], []]);
+  });
+
+  test("a login goes to a machine with containers alone, for its image's registry, and not once it has begun", async () => {
+    const login = (registry: string, password: string) => ({
+      ...{ id: world.deps.ids.next("reg"), account: RENTER, registry, username: "me", createdAt: START },
+      sealedPassword: world.deps.secrets.seal(password),
+    });
+    await world.db
+      .insert(registryLogins)
+      .values([login("docker.io", "right"), login("ghcr.io", "of another registry")]);
+    const [machineId, plain] = [await world.provider({ runtime: "docker" }), await world.provider()];
+    const jobId = await job();
+    const mine = await execution(jobId, machineId);
+    const strangers = await execution(await job("scheduled", OWNER), machineId);
+    await execution(jobId, plain);
+    const told = async (seq: number, state: "starting" | "running") => {
+      const report = state === "running" ? { id: mine, state, started_at: at(0) } : { id: mine, state };
+      const change = { machine: machine(machineId, { runtime: "docker" }), executions: [report] };
+      const { executions } = await world.say(machineId, seq, change);
+      return new Map(executions.map((one) => [one.id, one.registry_login]));
+    };
+    const right = { registry: "docker.io", username: "me", password: "right" };
+    expect([...(await told(1, "starting"))]).toEqual([
+      [mine, right],
+      [strangers, null],
+    ]);
+    expect((await world.say(plain, 1)).executions).toMatchObject([{ registry_login: null }]);
+    expect((await told(2, "running")).get(mine)).toBeNull();
   });
 
   test("rentals and batch executions are told side by side", async () => {

@@ -5,7 +5,7 @@ import type { Deps } from "../../deps.ts";
 import { desiredTopic } from "../../repos/desired.ts";
 import { hangBell } from "../bell.ts";
 import { answerBeat } from "./answer-beat.ts";
-import { takeBeat } from "./presence-batch.ts";
+import { hurryBeats, takeBeat } from "./presence-batch.ts";
 import { needsSettling, settleReport } from "./settle-report.ts";
 import { tellTwoAgents } from "./two-agents.ts";
 
@@ -27,7 +27,8 @@ export async function beat(
     const lastSeenAt = deps.clock.now();
     const facts = { machine, agentVersion };
     const sign = { providerId, seq, lastSeenAt, report, usage, instance, reportedGeneration: generation };
-    const taken = await takeBeat(deps, sign, facts);
+    const stopHurrying = deps.wakes.subscribe(desiredTopic(providerId), () => hurryBeats(deps.db));
+    const taken = await takeBeat(deps, sign, facts).finally(stopHurrying);
     if (needsSettling(taken)) await settleReport(deps, providerId, { ...facts, seq });
     if (taken.twoAgents) await tellTwoAgents(deps, providerId);
     if (taken.standing.generation === generation) await bell.heard(waitMs, signal);

@@ -2,6 +2,7 @@
 import { type Principal, requireOperator } from "../../../domain/account/principal.ts";
 import type { ExecutionId, ProviderId } from "../../../domain/ids.ts";
 import { type AdmissionDecision, admissionAfter } from "../../../domain/provider/admission.ts";
+import type { Admission } from "../../../domain/provider/state.ts";
 import type { Deps, Tx } from "../../deps.ts";
 import { liftQuarantine } from "../../repos/batch-checks.ts";
 import { recordEvent } from "../../repos/events.ts";
@@ -41,10 +42,10 @@ export async function suspendProvider(
 type Decision = Exclude<AdmissionDecision, "remove">;
 
 const TOLD = {
-  approve: (name: string) => `${name} was admitted.`,
+  approve: (name: string, before: Admission) => `${name} was ${before === "suspended" ? "reinstated" : "admitted"}.`,
   reject: (name: string) => `${name} was turned away.`,
   suspend: (name: string) => `${name} was suspended; what ran there ends.`,
-} as const satisfies Record<Decision, (name: string) => string>;
+} as const satisfies Record<Decision, (name: string, before: Admission) => string>;
 
 async function decide(
   deps: AdmissionDeps,
@@ -63,19 +64,22 @@ async function decide(
       await recordEvent(tx, {
         subject: id,
         code: "quarantine-lifted",
-        message: `${provider.name} gets batch jobs again: an operator lifted its quarantine.`,
+        message:
+          provider.admission === "removed"
+            ? `An operator lifted the quarantine of ${provider.name}, which was removed: other machines of its owner are held back for it no more.`
+            : `${provider.name} gets work again: an operator lifted its quarantine.`,
         actor: operator.account,
         at: now,
       });
-    // Whoever is admitted already needs no other decision than that.
-    const admission =
-      lifted && provider.admission === "approved" ? "approved" : admissionAfter(provider.admission, decision);
+    // Whoever is admitted already, or gone, needs no other decision than that.
+    const isOnlyLifted = lifted && (provider.admission === "approved" || provider.admission === "removed");
+    const admission = isOnlyLifted ? provider.admission : admissionAfter(provider.admission, decision);
     if (admission !== provider.admission) {
       await updateProvider(tx, id, { admission, admissionReason: reason });
       await recordEvent(tx, {
         subject: id,
         code: `provider-${admission}`,
-        message: [TOLD[decision](provider.name), reason].filter(Boolean).join(" "),
+        message: [TOLD[decision](provider.name, provider.admission), reason].filter(Boolean).join(" "),
         data: { from: provider.admission, reason },
         actor: operator.account,
         at: now,

@@ -1,6 +1,6 @@
 // From a token to a machine that earns: whether one is out, and who came.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { OwnProviderView } from "../../../protocol/views.ts";
+import type { OwnProviderView } from "../../../protocol/provider-views.ts";
 import { openTokens, ownProviderRows } from "../../repos/own-providers.ts";
 import { type OwnViewDeps, toOwnProviderViews } from "./own-provider-view.ts";
 

@@ -1,7 +1,7 @@
 // Everything about one machine, for its owner and for operators.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
-import type { OwnProviderView } from "../../../protocol/views.ts";
+import type { OwnProviderView } from "../../../protocol/provider-views.ts";
 import { ownProviderRow } from "../../repos/own-providers.ts";
 import { type OwnViewDeps, toOwnProviderViews } from "./own-provider-view.ts";
 import { noSuchProvider } from "./owned.ts";

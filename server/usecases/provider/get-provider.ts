@@ -1,7 +1,7 @@
 // One provider, as anyone may see it.
 import { AppError } from "../../../domain/errors.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
-import type { ProviderView } from "../../../protocol/views.ts";
+import type { ProviderView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
 import { findShownProvider } from "../../repos/providers.ts";
 import { toProviderView } from "./provider-view.ts";

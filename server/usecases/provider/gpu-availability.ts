@@ -1,7 +1,7 @@
 // GPUs per offer and in all. What is out of reach is not available, however free.
 import type { z } from "zod";
 import { formatMicros } from "../../../domain/money/micros.ts";
-import type { AvailabilityView } from "../../../protocol/views.ts";
+import type { AvailabilityView } from "../../../protocol/market-views.ts";
 import type { Deps } from "../../deps.ts";
 import { gpuOffers } from "../../repos/market.ts";
 

@@ -1,13 +1,14 @@
 // What happened to a machine, newest first.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
-import type { ProviderEventView } from "../../../protocol/views.ts";
+import type { ProviderEventView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { numberCursors } from "../../repos/cursor.ts";
 import { providerEvents, providerHead } from "../../repos/own-providers.ts";
 import { requireReadable } from "./readable.ts";
 
 const DEFAULT_LIMIT = 20;
+const cursors = numberCursors("provider-events");
 
 /** @throws AppError `not-found` for a stranger */
 export async function listProviderEvents(
@@ -17,11 +18,10 @@ export async function listProviderEvents(
   page: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
 ): Promise<{ events: ProviderEventView[]; count: number; next_cursor: string | null }> {
   const limit = page.limit ?? DEFAULT_LIMIT;
-  const beforeId = openNumberCursor(page.cursor);
+  const beforeId = cursors.open(page.cursor);
   const provider = requireReadable(await providerHead(db, id), principal, settings.operators);
   const rows = await providerEvents(db, id, { beforeId, limit: limit + 1 });
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
+  const { shown, ...rest } = cursors.page(rows, limit, (event) => event.id);
   return {
     events: shown.map((event) => ({
       id: event.id,
@@ -33,7 +33,6 @@ export async function listProviderEvents(
       actor: event.actor,
       at: event.at.toISOString(),
     })),
-    count: shown.length,
-    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
+    ...rest,
   };
 }

@@ -1,15 +1,16 @@
 // The reputation ledger of one provider, open to everybody.
 import type { ProviderId } from "../../../domain/ids.ts";
 import { appealUntil } from "../../../domain/provider/reputation.ts";
-import type { ReputationEventView } from "../../../protocol/views.ts";
+import type { ReputationEventView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
-import { openNumberCursor, sealCursor } from "../../repos/cursor.ts";
+import { numberCursors } from "../../repos/cursor.ts";
 import { providerHead, type ReputationRow, reputationRows } from "../../repos/own-providers.ts";
 import { noSuchProvider } from "./owned.ts";
 
 const DEFAULT_LIMIT = 20;
+const cursors = numberCursors("reputation");
 
-/** @throws AppError `not-found` */
+/** @throws AppError `not-found`, `bad-request` for a cursor of another list */
 export async function listReputation(
   { db, clock }: Pick<Deps, "db" | "clock">,
   id: ProviderId,
@@ -17,18 +18,12 @@ export async function listReputation(
 ): Promise<{ reputation: number; events: ReputationEventView[]; count: number; next_cursor: string | null }> {
   const now = clock.now();
   const limit = page.limit ?? DEFAULT_LIMIT;
-  const beforeId = openNumberCursor(page.cursor);
+  const beforeId = cursors.open(page.cursor);
   const provider = await providerHead(db, id);
   if (!provider) throw noSuchProvider();
   const rows = await reputationRows(db, id, { beforeId, limit: limit + 1 });
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    reputation: provider.reputation,
-    events: shown.map((row) => toReputationEventView(row, now)),
-    count: shown.length,
-    next_cursor: rows.length > limit && last ? sealCursor(String(last.id)) : null,
-  };
+  const { shown, ...rest } = cursors.page(rows, limit, ({ id: eventId }) => eventId);
+  return { reputation: provider.reputation, events: shown.map((row) => toReputationEventView(row, now)), ...rest };
 }
 
 function toReputationEventView(

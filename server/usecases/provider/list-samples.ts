@@ -1,7 +1,7 @@
 // Usage once a minute, for those who may see it.
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
-import type { SampleView } from "../../../protocol/views.ts";
+import type { SampleView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
 import { ownerOf, samplesSince } from "../../repos/samples.ts";
 import { noSuchProvider } from "./owned.ts";

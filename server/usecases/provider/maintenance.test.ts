@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { walletPrincipal } from "../../../domain/account/principal.ts";
 import type { MaintenanceId, ProviderId } from "../../../domain/ids.ts";
 import { downtimes, maintenanceWindows, offers, reputationEvents } from "../../../drizzle/schema/provider.ts";
-import type { MaintenanceView } from "../../../protocol/views.ts";
+import type { MaintenanceView } from "../../../protocol/provider-views.ts";
 import { driftedProviders } from "../../repos/offers.ts";
 import { DAY, HOUR, type LifeWorld, lifeWorld, MINUTE, OPERATOR, OWNER } from "../../testing/life.ts";
 import { expectSound } from "../../testing/sound.ts";

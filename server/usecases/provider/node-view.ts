@@ -1,7 +1,7 @@
 // The node side of a machine, for its owner: how far it has joined, and the command that makes it join.
 import { joinCommand } from "../../../domain/node/join-command.ts";
 import type { Admission } from "../../../domain/provider/state.ts";
-import type { NodeView } from "../../../protocol/views.ts";
+import type { NodeView } from "../../../protocol/provider-views.ts";
 import type { SecretBox } from "../../deps.ts";
 import type { NodeRow } from "../../repos/nodes.ts";
 

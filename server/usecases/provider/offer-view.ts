@@ -1,7 +1,7 @@
 // An offer as anyone may see it.
 import { formatMicros } from "../../../domain/money/micros.ts";
 import type { MarketOffer } from "../../../domain/placement/facets.ts";
-import type { OfferView } from "../../../protocol/views.ts";
+import type { OfferView } from "../../../protocol/market-views.ts";
 
 /** Mining comes with workloads; until then no GPU mines. */
 const NO_MINING = 0;

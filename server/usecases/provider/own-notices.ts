@@ -1,6 +1,7 @@
 // What the owner of a machine should do something about, worst first. Sentences for people; no rule is taken from them.
 
-import type { NodeView } from "../../../protocol/views.ts";
+import { type HeldBackBy, heldBackSentence } from "../../../domain/verification/held-back.ts";
+import type { NodeView } from "../../../protocol/provider-views.ts";
 import type { GpuRow } from "../../repos/gpus.ts";
 import type { ProviderRow } from "../../repos/providers.ts";
 
@@ -9,6 +10,10 @@ export const TWO_AGENTS_SHOWN_MS = 3_600_000;
 
 export interface NoticeFacts {
   readonly provider: ProviderRow;
+  /** why it is in quarantine; null where it is not */
+  readonly quarantine: string | null;
+  /** another machine of its owner is in quarantine */
+  readonly heldBack: HeldBackBy | null;
   readonly gpus: readonly GpuRow[];
   readonly node: Omit<NodeView, "join_command"> | null;
   /** the join command ran out before the machine joined */
@@ -23,6 +28,8 @@ export function noticesFor(facts: NoticeFacts): string[] {
   if (provider.admission === "removed") return ["This machine was removed; its key enrols nothing any more."];
   return [
     ...refused(provider),
+    ...quarantined(facts),
+    ...heldBackToo(facts),
     ...(twoAgentsAt
       ? [
           "Two agents speak with the identity of this machine. Stop one of them; if it is none of yours, remove the machine and enrol it with a new key.",
@@ -46,6 +53,19 @@ function refused({ admission, admissionReason }: ProviderRow): string[] {
     return [`An operator suspended this machine: it takes no work.${why} Put that right and ask them to take it back.`];
   if (admission === "rejected") return [`An operator turned this machine away.${why}`];
   return [];
+}
+
+function quarantined({ quarantine, provider }: NoticeFacts): string[] {
+  if (quarantine === null || provider.admission !== "approved") return [];
+  const why = quarantine === "" ? "" : ` ${quarantine}`;
+  return [
+    `It is in quarantine: it takes no new work, batch jobs or rentals; rentals that run go on.${why} If that is wrong, appeal below: an operator can lift it.`,
+  ];
+}
+
+function heldBackToo({ heldBack, quarantine, provider }: NoticeFacts): string[] {
+  if (heldBack === null || quarantine !== null || provider.admission !== "approved") return [];
+  return [heldBackSentence(heldBack)];
 }
 
 function silent({ presence, runtime }: ProviderRow): string[] {

@@ -5,7 +5,7 @@ import { formatMicros } from "../../../domain/money/micros.ts";
 import { effective } from "../../../domain/provider/maintenance.ts";
 import { UPTIME_SPAN_MS, uptime } from "../../../domain/provider/uptime.ts";
 import { Heartbeat } from "../../../protocol/agent.ts";
-import type { OwnProviderView } from "../../../protocol/views.ts";
+import type { OwnProviderView } from "../../../protocol/provider-views.ts";
 import type { Deps } from "../../deps.ts";
 import { earnedBy } from "../../repos/earnings.ts";
 import { type GpuRow, gpusOf } from "../../repos/gpus.ts";
@@ -18,6 +18,7 @@ import {
   windowsOf,
 } from "../../repos/own-providers.ts";
 import { downtimesOf, firstSeen } from "../../repos/uptime.ts";
+import { heldBackNow } from "../batch/owner-groups.ts";
 import { toMaintenanceView } from "./announce-maintenance.ts";
 import { joinExpired, toNodeView } from "./node-view.ts";
 import { noticesFor, TWO_AGENTS_SHOWN_MS } from "./own-notices.ts";
@@ -37,11 +38,11 @@ export async function toOwnProviderViews(
   return rows.map((row) => toView(deps, row, facts, viewer, now));
 }
 
-async function readFacts({ db }: OwnViewDeps, rows: readonly OwnProviderRow[], now: Date) {
+async function readFacts({ db, settings }: OwnViewDeps, rows: readonly OwnProviderRow[], now: Date) {
   const ids = rows.map(({ provider }) => provider.id);
   const since = new Date(now.getTime() - UPTIME_SPAN_MS);
   const hourAgo = new Date(now.getTime() - TWO_AGENTS_SHOWN_MS);
-  const [models, gpus, executions, downtimes, windows, nodes, earned, seen, twoAgents] = await Promise.all([
+  const [models, gpus, executions, downtimes, windows, nodes, earned, seen, twoAgents, heldBack] = await Promise.all([
     gpuOffersOf(db, ids),
     gpusOf(db, ids),
     executionsOn(db, ids),
@@ -51,6 +52,7 @@ async function readFacts({ db }: OwnViewDeps, rows: readonly OwnProviderRow[], n
     earnedBy(db, ids),
     firstSeen(db, ids),
     lastOf(db, ids, "two-agents", hourAgo),
+    heldBackNow(db, now, settings.demo, { about: ids }),
   ]);
   return {
     since,
@@ -63,6 +65,7 @@ async function readFacts({ db }: OwnViewDeps, rows: readonly OwnProviderRow[], n
     earned,
     seen,
     twoAgents,
+    heldBack,
   };
 }
 type Facts = Awaited<ReturnType<typeof readFacts>>;
@@ -80,7 +83,7 @@ function toView(
   viewer: Principal,
   now: Date,
 ): OwnProviderView {
-  const { provider, lastSeenAt } = row;
+  const { provider, lastSeenAt, quarantine } = row;
   const { id } = provider;
   const gpus = facts.gpus.get(id) ?? [];
   const executions = facts.executions.get(id) ?? [];
@@ -97,7 +100,7 @@ function toView(
   const earned = facts.earned.get(id) ?? { cash: 0n, promotion: 0n };
   const usage = provider.presence === "offline" ? null : readUsage(row.usage);
   return {
-    ...toProviderView({ provider, lastSeenAt, models: facts.models.get(id) ?? [] }),
+    ...toProviderView({ provider, lastSeenAt, models: facts.models.get(id) ?? [], quarantine }),
     admission: provider.admission,
     admission_reason: provider.admissionReason,
     drain: provider.drain,
@@ -134,6 +137,8 @@ function toView(
     node,
     notices: noticesFor({
       provider,
+      quarantine,
+      heldBack: facts.heldBack.get(id) ?? null,
       gpus,
       node,
       joinExpired: nodeRow ? joinExpired(nodeRow, now) : false,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { walletPrincipal } from "../../../domain/account/principal.ts";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { gpus, providerNodes, providerPresence, providers } from "../../../drizzle/schema/provider.ts";
-import { OwnProviderView, ProviderEventView, ReputationEventView } from "../../../protocol/views.ts";
+import { OwnProviderView, ProviderEventView, ReputationEventView } from "../../../protocol/provider-views.ts";
 import { insertNode } from "../../repos/nodes.ts";
 import { DAY, HOUR, type LifeWorld, lifeWorld, MINUTE, OPERATOR, OWNER } from "../../testing/life.ts";
 import { address } from "../../testing/world.ts";
@@ -12,7 +12,7 @@ import { stopJob } from "../job/stop-job.ts";
 import { announceMaintenance } from "./announce-maintenance.ts";
 import { appealReputation } from "./appeal-reputation.ts";
 import { createEnrolmentToken } from "./create-enrolment-token.ts";
-import { earningsByDay } from "./earnings-by-day.ts";
+import { lastDaysEarned, listEarnings } from "./earnings.ts";
 import { fleetTotals } from "./fleet-totals.ts";
 import { followEnrolment } from "./follow-enrolment.ts";
 import { getOwnProvider } from "./get-own-provider.ts";
@@ -51,7 +51,8 @@ test("a machine is its owner's and operators' to read; for a stranger it does no
   for (const who of [STRANGER, key]) {
     await expect(read(id, who)).rejects.toMatchObject({ code: "not-found" });
     await expect(listProviderEvents(world.deps, who, id, {})).rejects.toMatchObject({ code: "not-found" });
-    await expect(earningsByDay(world.deps, who, id, 3)).rejects.toMatchObject({ code: "not-found" });
+    await expect(lastDaysEarned(world.deps, who, id, 3)).rejects.toMatchObject({ code: "not-found" });
+    await expect(listEarnings(world.deps, who, id, {})).rejects.toMatchObject({ code: "not-found" });
   }
   await expect(read(world.deps.ids.next("prov"))).rejects.toMatchObject({ code: "not-found" });
 });
@@ -81,7 +82,7 @@ test("earned is what the ledger booked for the jobs that ran there: after the fe
   await earn(2, two, 30 * MINUTE);
   expect(await read(one)).toMatchObject({ earned: "0.450000", earned_promotion: "0.450000", executions: [] });
   expect(await read(two)).toMatchObject({ earned: "0.900000", earned_promotion: "0.900000" });
-  const days = await earningsByDay(world.deps, OWNER, two, 3);
+  const days = await lastDaysEarned(world.deps, OWNER, two, 3);
   expect(days.map(({ earned }) => earned)).toEqual(["0.000000", "0.000000", "0.900000"]);
   expect(days.at(-1)?.day).toBe(world.deps.clock.now().toISOString().slice(0, 10));
 });

@@ -1,4 +1,5 @@
-// Beats of many machines, written together: one statement set for all that came within a quarter of a second.
+// Beats of many machines, written together: one statement set for all that came within a quarter of a second, or until
+// there was something to tell one of them.
 import { AppError } from "../../../domain/errors.ts";
 import { type ExecutionId, isId, type ProviderId } from "../../../domain/ids.ts";
 import { ExecutionReport } from "../../../protocol/agent.ts";
@@ -17,10 +18,7 @@ import {
 import { providersByIds } from "../../repos/providers.ts";
 import { changesAnything, inventoryChanges } from "./inventory.ts";
 import { digestOf, isKnown, type MachineFacts, remember } from "./known-machines.ts";
-
-/** A batch leaves at once where none left within this time. */
-const FLUSH_EVERY_MS = 250;
-const MOST_AT_ONCE = 2000;
+import { type PacedBatch, pacedBatch } from "./paced-batch.ts";
 
 type BatchDeps = Pick<Deps, "db" | "clock" | "queue">;
 
@@ -40,10 +38,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-type Batch = (beat: Beat, facts: MachineFacts | null) => Promise<Taken>;
-
 /** One batch a process and database. It holds nothing that matters: a beat that is lost with it comes again. */
-const batches = new WeakMap<Db, Batch>();
+const batches = new WeakMap<Db, PacedBatch<Waiting>>();
 
 /**
  * @param facts what the beat says about its machine; null where it says nothing
@@ -51,32 +47,14 @@ const batches = new WeakMap<Db, Batch>();
  *   `forbidden` where it was removed
  */
 export function takeBeat(deps: BatchDeps, beat: Beat, facts: MachineFacts | null = null): Promise<Taken> {
-  const batch = batches.get(deps.db) ?? openBatch(deps);
+  const batch = batches.get(deps.db) ?? pacedBatch<Waiting>((came) => flush(deps, came));
   batches.set(deps.db, batch);
-  return batch(beat, facts);
+  return new Promise((resolve, reject) => batch.add({ beat, facts, resolve, reject }));
 }
 
-function openBatch(deps: BatchDeps): Batch {
-  const waiting: Waiting[] = [];
-  let flushing = false;
-  let lastFlushMs = Number.NEGATIVE_INFINITY;
-
-  async function flushAll(): Promise<void> {
-    flushing = true;
-    while (waiting.length > 0) {
-      const restMs = lastFlushMs + FLUSH_EVERY_MS - performance.now();
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
-      lastFlushMs = performance.now();
-      await flush(deps, waiting.splice(0, MOST_AT_ONCE));
-    }
-    flushing = false;
-  }
-
-  return (beat, facts) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ beat, facts, resolve, reject });
-      if (!flushing) void flushAll();
-    });
+/** Somebody whose beat waits here could be answered: what waits is written soon. */
+export function hurryBeats(db: Db): void {
+  batches.get(db)?.hurry();
 }
 
 /** Writes what came, and answers everyone. It never throws: each waiting beat gets its own end. */

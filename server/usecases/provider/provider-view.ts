@@ -1,18 +1,18 @@
 // Providers as anyone may see them: no private address, no GPU UUID.
 import { formatMicros } from "../../../domain/money/micros.ts";
 import { providerStatus } from "../../../domain/provider/state.ts";
-import type { ProviderView } from "../../../protocol/views.ts";
+import type { ProviderView } from "../../../protocol/provider-views.ts";
 import type { ShownProvider } from "../../repos/providers.ts";
 
 /** Mining comes with workloads; until then no GPU mines. */
 const NO_MINING = 0;
 
-export function toProviderView({ provider, lastSeenAt, models }: ShownProvider): ProviderView {
+export function toProviderView({ provider, lastSeenAt, models, quarantine }: ShownProvider): ProviderView {
   return {
     id: provider.id,
     name: provider.name,
     owner: provider.owner,
-    status: providerStatus(provider.admission, provider.presence, provider.drain),
+    status: providerStatus(provider.admission, provider.presence, provider.drain, quarantine !== null),
     region: provider.region,
     reputation: provider.reputation,
     declared: provider.declared,

@@ -18,9 +18,11 @@ import {
   providerStatus,
   RUNTIMES,
 } from "../../../domain/provider/state.ts";
+import { providerEvidence } from "../../../drizzle/schema/batch.ts";
 import { offers, providers } from "../../../drizzle/schema/provider.ts";
+import { AvailabilityView, SearchView } from "../../../protocol/market-views.ts";
 import type { SearchQuery } from "../../../protocol/operations/provider.ts";
-import { AvailabilityView, ProviderView, SearchView } from "../../../protocol/views.ts";
+import { ProviderView } from "../../../protocol/provider-views.ts";
 import { forgetOldChanges, toMarketOffer } from "../../repos/market.ts";
 import { type ProviderWorld, providerWorld, START } from "../../testing/provider-world.ts";
 import { getProvider } from "./get-provider.ts";
@@ -208,6 +210,9 @@ test("providers are listed newest first, each once, by every status that people 
   const ids: ProviderId[] = [];
   for (const admission of ADMISSIONS)
     for (const presence of PRESENCES) ids.unshift(await world.provider({ admission, presence }));
+  const caught = ids.filter((_, index) => index % 3 === 0);
+  const at = new Date();
+  await world.db.insert(providerEvidence).values(caught.map((providerId) => ({ providerId, at, quarantinedAt: at })));
   const rows = await world.db.select().from(providers);
   for (const status of [undefined, ...PROVIDER_STATUSES]) {
     const walked: string[] = [];
@@ -219,7 +224,9 @@ test("providers are listed newest first, each once, by every status that people 
       cursor = page.next_cursor ?? undefined;
     } while (cursor);
     const wanted = rows.filter((row) =>
-      status ? providerStatus(row.admission, row.presence, row.drain) === status : row.admission === "approved",
+      status
+        ? providerStatus(row.admission, row.presence, row.drain, caught.includes(row.id)) === status
+        : row.admission === "approved",
     );
     expect(walked).toEqual(ids.filter((id) => wanted.some((row) => row.id === id)));
   }

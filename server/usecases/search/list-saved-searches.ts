@@ -1,6 +1,6 @@
 // An account's saved searches, with what they found at the last look.
 import type { Principal } from "../../../domain/account/principal.ts";
-import type { SavedSearchView } from "../../../protocol/views.ts";
+import type { SavedSearchView } from "../../../protocol/market-views.ts";
 import type { Deps } from "../../deps.ts";
 import { savedSearchesOf } from "../../repos/saved-searches.ts";
 import { toSavedSearchView } from "./saved-search-view.ts";

@@ -1,8 +1,8 @@
 // A search that is kept, with a price alert where one is wanted.
 import type { Principal } from "../../../domain/account/principal.ts";
 import { AppError } from "../../../domain/errors.ts";
+import type { SavedSearchView } from "../../../protocol/market-views.ts";
 import { readSearch, searchText } from "../../../protocol/search-text.ts";
-import type { SavedSearchView } from "../../../protocol/views.ts";
 import type { Deps } from "../../deps.ts";
 import { lockAccount } from "../../repos/accounts.ts";
 import { once } from "../../repos/idempotency.ts";

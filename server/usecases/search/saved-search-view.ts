@@ -1,6 +1,6 @@
 // A saved search as its owner sees it.
 import { formatMicros } from "../../../domain/money/micros.ts";
-import type { SavedSearchView } from "../../../protocol/views.ts";
+import type { SavedSearchView } from "../../../protocol/market-views.ts";
 import type { SavedSearchRow } from "../../repos/saved-searches.ts";
 
 export function toSavedSearchView(row: SavedSearchRow): SavedSearchView {

@@ -4,7 +4,7 @@ import { walletPrincipal } from "../../../domain/account/principal.ts";
 import type { SavedSearchId } from "../../../domain/ids.ts";
 import { accounts as accountsTable } from "../../../drizzle/schema/account.ts";
 import { offers } from "../../../drizzle/schema/provider.ts";
-import { AlertView, SavedSearchView } from "../../../protocol/views.ts";
+import { AlertView, SavedSearchView } from "../../../protocol/market-views.ts";
 import { OWNER, type ProviderWorld, providerWorld, RENTER, START } from "../../testing/provider-world.ts";
 import { listAlerts, readAlerts, unreadAlerts } from "./alerts.ts";
 import { checkSavedSearches } from "./check-saved-searches.ts";

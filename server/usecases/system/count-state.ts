@@ -16,8 +16,8 @@ export async function countState({ db, clock }: Pick<Deps, "db" | "clock">) {
   ]);
   const seconds = (since: Date | null) => (since ? Math.max(0, (now.getTime() - since.getTime()) / 1000) : 0);
   const providers: Record<string, number> = {};
-  for (const { admission, presence, drain, count } of providerGroups) {
-    const shown = providerStatus(admission, presence, drain);
+  for (const { admission, presence, drain, quarantined, count } of providerGroups) {
+    const shown = providerStatus(admission, presence, drain, quarantined);
     providers[shown] = (providers[shown] ?? 0) + count;
   }
   return {

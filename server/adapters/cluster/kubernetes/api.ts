@@ -132,6 +132,24 @@ export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   });
 }
 
+const CONFLICT = 409;
+
+/**
+ * Reads and writes anew where somebody else wrote in between. Writers that come in numbers finish one after the other:
+ * asking again at once meets the next of them, so the pauses grow to some seconds in all, longer than any crowd.
+ * @param write reads what is there and writes on that; the server refuses it where another version is there by then
+ * @throws the refusal, where others still write
+ */
+export async function againOnConflict<T>(write: () => Promise<T>): Promise<T> {
+  return pRetry(write, {
+    retries: 8,
+    minTimeout: 20,
+    maxTimeout: 1_000,
+    randomize: true,
+    shouldRetry: ({ error }) => codeOf(error) === CONFLICT,
+  });
+}
+
 /** @returns null where there is no such thing */
 export async function orNull<T>(ask: () => Promise<T>): Promise<T | null> {
   try {

@@ -6,9 +6,12 @@ import { formatId } from "../../../../../domain/ids.ts";
 import type { BatchPods, HeldBatch } from "../../../../deps.ts";
 import { TEST_KUBECONFIG, type TestCluster, testCluster } from "../../../../testing/kubernetes.ts";
 import { privateRegistry } from "../../../../testing/registry.ts";
+import { openApi, openConfig } from "../api.ts";
+import { createPod } from "../pods/ensure.ts";
 import { kubernetesCluster } from "../pods/kubernetes-cluster.ts";
 import { namespaceOf, podName } from "../pods/names.ts";
 import { kubernetesBatchPods } from "./batch-pods.ts";
+import { batchPod, COLLECTOR } from "./manifests.ts";
 
 const TENANT = `0x${randomBytes(20).toString("hex")}`;
 /** Of this run alone: a sweep takes away whatever carries its prefix and no row of its own knows. */
@@ -27,7 +30,16 @@ function spec(over: Partial<BatchSpec>): BatchSpec {
   return {
     ...{ id: formatId("exec", Date.now(), randomBytes(10)), jobId: formatId("job", Date.now(), randomBytes(10)) },
     ...{ providerId: formatId("prov", 1, randomBytes(10)), kind: "batch", image: "localhost/debian:12" },
-    ...{ command: ["true"], inputData: "", files: [], network: false, cpuCores: 1, memoryMb: 64, diskGb: 1 },
+    ...{
+      command: ["true"],
+      inputData: "",
+      files: [],
+      network: false,
+      registryLogin: null,
+      cpuCores: 1,
+      memoryMb: 64,
+      diskGb: 1,
+    },
     ...{ gpuUuids: [], env: {}, timeoutSeconds: 60, deadline: new Date(Date.now() + 600_000).toISOString() },
     ...over,
   };
@@ -52,8 +64,8 @@ const untilState = (id: BatchSpec["id"], state: HeldBatch["state"]) =>
 
 /** Runs one to its end. */
 async function ran(over: Partial<BatchSpec>, registryLogin: RegistryLogin | null = null) {
-  const wanted = spec(over);
-  await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin });
+  const wanted = spec({ ...over, registryLogin });
+  await pods.apply(wanted, { tenant: TENANT, nodeName });
   const run = await until(async () => {
     const held = await heldOf(wanted.id);
     return held?.state === "ended" && pods.collect(held, wanted);
@@ -83,7 +95,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
       inputData: "from stdin\n",
       env: { GREETING: "a $(HOME) $$ ohoy", LD_PRELOAD: "/evil.so" },
     });
-    const where = { tenant: TENANT, nodeName, registryLogin: null };
+    const where = { tenant: TENANT, nodeName };
     const odd = { ...wanted, command: [...wanted.command, "$(GREETING)", "$$x y"] };
     await Promise.all([pods.apply(odd, where), pods.apply(odd, where)]);
     await pods.apply(odd, where);
@@ -124,6 +136,8 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
     ["a program that is not there", { command: ["no-such-program"] }, { end: "exit-code", exitCode: 127 }],
     ["its timeout", { ...sh("echo so far; sleep 60"), timeoutSeconds: 2 }, { end: "timed-out", out: "so far\n" }],
     ["its memory", { ...sh("tail /dev/zero") }, { end: "out-of-memory" }],
+    ["the exit code of a kill", { ...sh("echo a; exit 137") }, { end: "exit-code", exitCode: 137, out: "a\n" }],
+    ["a kill by its own hand", { ...sh("kill -9 $$") }, { end: "exit-code", exitCode: 137 }],
     ["a NUL", { ...sh("printf 'a\\0b'") }, { end: "not-text", out: "" }],
     ["a file that is not there", { ...sh("true"), files: ["gone"] }, { end: "missing-file" }],
     ["a file that is a link", { ...sh("ln -s /etc/passwd it"), files: ["it"] }, { end: "missing-file" }],
@@ -143,6 +157,15 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
     expect(run).toMatchObject({ end: "image-not-found", startedAt: null, runMs: 0 });
   }, 180_000);
 
+  test("what never began leaves its room at once, and the next one has it", async () => {
+    const { cpu } = (await kube.core.readNode({ name: nodeName })).status?.allocatable ?? {};
+    const image = "localhost/Nobody:Named:This";
+    await Promise.all(Array.from({ length: Number(cpu) }, () => ran({ image })));
+    const began = performance.now();
+    expect(await ran({ cpuCores: Number(cpu) })).toMatchObject({ end: null });
+    expect(performance.now() - began).toBeLessThan(20_000); // it is not waited for longer than half a minute
+  }, 180_000);
+
   test("a private image is pulled with the account's login alone; one without a shell cannot run here", async () => {
     const registry = await privateRegistry("me", "right");
     onTestFinished(() => registry[Symbol.asyncDispose]());
@@ -153,9 +176,48 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
     expect(registry.pulls()).toBeGreaterThan(0);
   }, 180_000);
 
+  test("a login that comes seconds after its pod is waited for, and then pulled with", async () => {
+    const registry = await privateRegistry("me", "right");
+    onTestFinished(() => registry[Symbol.asyncDispose]());
+    const login = { registry: registry.registry, username: "me", password: "right" };
+    const wanted = spec({ image: registry.image, registryLogin: login });
+    const where = { tenant: TENANT, nodeName };
+    await ran({}); // its tenant has a namespace from here on
+    expect(await createPod(openApi(openConfig(TEST_KUBECONFIG)), batchPod(wanted, where, OPTIONS))).toBeNull();
+    for (const end = Date.now() + 4_000; Date.now() < end; ) {
+      expect(await heldOf(wanted.id)).toMatchObject({ state: "starting" });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await pods.apply(wanted, where);
+    const run = await until(async () => pods.collect({ id: wanted.id, tenant: TENANT }, wanted));
+    expect(run).toMatchObject({ end: "cannot-run" });
+    expect(registry.pulls()).toBeGreaterThan(0);
+    await pods.remove({ id: wanted.id, tenant: TENANT });
+  }, 180_000);
+
+  test("what its image's tools told wrongly is waited for a moment, in case its log comes late, and then told as lost", async () => {
+    let skippedMs = 0;
+    const own = kubernetesBatchPods({ ...OPTIONS, elapsedMs: () => skippedMs });
+    const wanted = spec({});
+    const where = { tenant: TENANT, nodeName };
+    await ran({}); // its tenant has a namespace from here on
+    const body = batchPod(wanted, where, OPTIONS);
+    for (const one of body.spec?.containers ?? []) if (one.name === COLLECTOR) one.command = ["echo", "nonsense"];
+    await createPod(openApi(openConfig(TEST_KUBECONFIG)), body);
+    await own.apply(wanted, where);
+    const held = await untilState(wanted.id, "ended");
+    const looks = async () => [await own.list(), await own.collect(held, wanted)].at(1);
+    expect(await looks()).toBeNull();
+    skippedMs = 9_999;
+    expect(await looks()).toBeNull();
+    skippedMs = 10_000;
+    expect(await looks()).toMatchObject({ end: "missing-file" });
+    await own.remove(held);
+  }, 180_000);
+
   test("has no token, no right and no network of its own, and rentals do not see it", async () => {
     const wanted = spec({ command: ["sleep", "100"] });
-    await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+    await pods.apply(wanted, { tenant: TENANT, nodeName });
     const held = await untilState(wanted.id, "running");
     expect(held.startedAt).not.toBeNull();
     const at = { name: podName(wanted.id), namespace: namespaceOf(TENANT) };
@@ -179,7 +241,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions of batch jobs as pods of a r
 
   test("a pod that somebody deletes is seen to go, and then is not there", async () => {
     const wanted = spec({ command: ["sleep", "100"] });
-    await pods.apply(wanted, { tenant: TENANT, nodeName, registryLogin: null });
+    await pods.apply(wanted, { tenant: TENANT, nodeName });
     await untilState(wanted.id, "running");
     await kube.core.deleteNamespacedPod({ name: podName(wanted.id), namespace: namespaceOf(TENANT) });
     await until(async () => ["leaving", undefined].includes((await heldOf(wanted.id))?.state));

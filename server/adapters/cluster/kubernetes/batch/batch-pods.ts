@@ -2,23 +2,15 @@
 import type { BatchRun } from "../../../../../domain/execution/batch-run.ts";
 import type { BatchPods, Clock, Log } from "../../../../deps.ts";
 import { openApi, openConfig, orNull, patiently } from "../api.ts";
-import { createPod, ensureTenant, letIn, unlessThere } from "../pods/ensure.ts";
+import { createPod, ensureTenant, letIn, sendAway, unlessThere } from "../pods/ensure.ts";
 import type { ClusterRules } from "../pods/manifests.ts";
 import { executionOf, keysOf, namespaceOf, OURS, podName } from "../pods/names.ts";
 import { knownWaits } from "../pods/waits.ts";
 import type { Tally } from "../tally.ts";
 import { follow } from "../watch.ts";
 import { MOST_LOG_BYTES, runOf } from "./frames.ts";
-import {
-  batchPod,
-  batchPullSecret,
-  batchSecret,
-  batchSecretName,
-  COLLECTOR,
-  pullSecretName,
-  STOP_SECONDS,
-} from "./manifests.ts";
-import { BatchPodObject, type SeenBatch, seenBatch, UNREADABLE } from "./read.ts";
+import { batchPod, batchSecret, batchSecretName, COLLECTOR, STOP_SECONDS } from "./manifests.ts";
+import { BatchPodObject, type SeenBatch, seenBatch, shortfallOf, UNREADABLE } from "./read.ts";
 
 export interface BatchPodsOptions extends ClusterRules {
   /** path of a kubeconfig; null inside the cluster itself */
@@ -43,7 +35,10 @@ export function kubernetesBatchPods(options: BatchPodsOptions): BatchPods {
   const labelSelector = `${OURS},${keys.batch}`;
   /** Until when tenants' namespaces are believed to be as this process saw them last: whole. */
   const prepared = new Map<string, number>();
-  const waits = knownWaits(options.elapsedMs ?? (() => performance.now()));
+  const elapsedMs = options.elapsedMs ?? (() => performance.now());
+  const waits = knownWaits(elapsedMs);
+  /** Of what has ended: its pod waits for nothing more. */
+  const logs = knownWaits(elapsedMs);
 
   async function all(): Promise<BatchPodObject[]> {
     const pods: BatchPodObject[] = [];
@@ -63,10 +58,10 @@ export function kubernetesBatchPods(options: BatchPodsOptions): BatchPods {
   function judged(pod: BatchPodObject): SeenBatch {
     const seen = seenBatch(pod, options.clock.now());
     const id = executionOf(pod.metadata.name);
-    const wait = seen.state === "starting" ? seen.wait : null;
-    if (!id || !waits.isOver(id, wait) || !wait) return seen;
-    const end = wait.cause === "start-failed" ? "start-failed" : "infrastructure";
-    return { state: "ended", startedAt: null, finishedAt: null, exitCode: null, short: { end, detail: wait.detail } };
+    const over = id && waits.over(id, seen.state === "starting" ? seen.wait : null);
+    if (!over) return seen;
+    const short = shortfallOf(over.cause, over.detail);
+    return { state: "ended", startedAt: null, finishedAt: null, exitCode: null, short };
   }
 
   async function readLog(namespace: string, name: string): Promise<string | null> {
@@ -87,18 +82,12 @@ export function kubernetesBatchPods(options: BatchPodsOptions): BatchPods {
         const name = podName(spec.id);
         const refusal = await createPod(api, batchPod(spec, where, options));
         if (refusal !== null) return refusal;
-        // After the pod, which waits for them: what belongs to a pod goes with it, whoever is killed meanwhile.
+        // After the pod, which waits for it: what belongs to a pod goes with it, whoever is killed meanwhile.
         const { metadata } = await patiently(() => api.core.readNamespacedPod({ name, namespace }));
         const owner = { apiVersion: "v1", kind: "Pod", name, uid: metadata?.uid ?? "" };
-        const secrets = [
-          batchPullSecret(spec, where, options.labelPrefix),
-          batchSecret(spec, tenant, options.labelPrefix), // last: the pod waits for this one
-        ];
-        for (const secret of secrets) {
-          if (!secret) continue;
-          const body = { ...secret, metadata: { ...secret.metadata, ownerReferences: [owner] } };
-          await unlessThere(() => api.core.createNamespacedSecret({ namespace, body }));
-        }
+        const secret = batchSecret(spec, tenant, options.labelPrefix);
+        const body = { ...secret, metadata: { ...secret.metadata, ownerReferences: [owner] } };
+        await unlessThere(() => api.core.createNamespacedSecret({ namespace, body }));
         return null;
       } catch (error) {
         prepared.delete(tenant); // somebody may have taken the namespace away
@@ -116,7 +105,9 @@ export function kubernetesBatchPods(options: BatchPodsOptions): BatchPods {
         const startedAt = "startedAt" in seen ? seen.startedAt : null;
         return [{ id, tenant, startedAt, state: seen.state === "told" ? ("ended" as const) : seen.state }];
       });
-      waits.forgetAllBut(new Set(held.map(({ id }) => id)));
+      const ids = new Set(held.map(({ id }) => id));
+      waits.forgetAllBut(ids);
+      logs.forgetAllBut(ids);
       return held;
     },
 
@@ -130,16 +121,15 @@ export function kubernetesBatchPods(options: BatchPodsOptions): BatchPods {
       const log = (await readLog(at.namespace, at.name)) ?? "";
       const run = runOf(log, { ...seen, memoryMb: spec.memoryMb, timeoutSeconds: spec.timeoutSeconds });
       if (run) return run;
-      const wait = { cause: "exited", detail: UNREADABLE.detail, atMostMs: LOG_WITHIN_MS } as const;
-      return waits.isOver(id, wait) ? withoutOutput({ ...seen, exitCode: null, short: UNREADABLE }) : null;
+      const wait = { on: "output", cause: "exited", detail: UNREADABLE.detail, atMostMs: LOG_WITHIN_MS } as const;
+      return logs.over(id, wait) ? withoutOutput({ ...seen, exitCode: null, short: UNREADABLE }) : null;
     },
 
     async remove({ id, tenant }) {
       const [name, namespace] = [podName(id), namespaceOf(tenant)];
-      const secrets = [batchSecretName(name), pullSecretName(name)];
       await Promise.all([
-        orNull(() => api.core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: STOP_SECONDS })),
-        ...secrets.map((secret) => orNull(() => api.core.deleteNamespacedSecret({ name: secret, namespace }))),
+        sendAway(api, { name, namespace }, STOP_SECONDS),
+        orNull(() => api.core.deleteNamespacedSecret({ name: batchSecretName(name), namespace })),
       ]);
     },
 

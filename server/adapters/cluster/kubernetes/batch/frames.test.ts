@@ -67,6 +67,13 @@ test.each([
   expect(runOf(printed(`0 ${said} 0`, new Uint8Array(), [], false), RAN)).toMatchObject({ runMs });
 });
 
+test("memory was why only where the kubelet says so: 137 by itself is an exit code as every other", () => {
+  const end = (code: number, oomKilled: boolean) =>
+    runOf(printed(`${code} 3000 0`, new Uint8Array(), [], false), { ...RAN, oomKilled })?.end;
+  for (const code of [1, 137]) expect([end(code, false), end(code, true)]).toEqual(["exit-code", "out-of-memory"]);
+  expect(end(0, true)).toBeNull();
+});
+
 test("a machine's fault can never be said by what runs on it", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 255 }), fc.boolean(), fc.boolean(), (code, late, oomKilled) => {

@@ -31,8 +31,6 @@ interface Frames {
   readonly short: { readonly why: string; readonly path: Buffer } | null;
 }
 
-const SIGKILLED = 137;
-
 /** @returns null where the log is not whole */
 export function runOf(log: string, ran: RanFor): BatchRun | null {
   const frames = framesOf(log);
@@ -58,7 +56,8 @@ function believed(ms: number, { startedAt, finishedAt }: RanFor): number {
 function shortfallOf(frames: Frames, ran: RanFor): BatchShortfall | null {
   const { code, late, stdoutBytes, stdout, files, short } = frames;
   if (late) return fault("timed-out", `It ran for more than ${ran.timeoutSeconds} s.`);
-  if (code !== 0 && (code === SIGKILLED || ran.oomKilled))
+  // Whether memory was why, the kubelet says; by itself 137 is an exit code like any other.
+  if (code !== 0 && ran.oomKilled)
     return fault("out-of-memory", `It needed more than its ${ran.memoryMb} MB of memory.`);
   if (stdoutBytes > MAX_RESULT_BYTES) return TOO_LARGE;
   if (code !== 0) return fault("exit-code", exitWords(code));

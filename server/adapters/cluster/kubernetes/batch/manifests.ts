@@ -5,7 +5,7 @@ import type { BatchSpec } from "../../../../../domain/execution/spec.ts";
 import { MAX_RESULT_BYTES, MAX_STDERR_BYTES } from "../../../../../domain/job/batch.ts";
 import { TAINT } from "../../../../../domain/node/marks.ts";
 import type { BatchPlacement } from "../../../../deps.ts";
-import { type ClusterRules, isPassedOn, loginSecret } from "../pods/manifests.ts";
+import { type ClusterRules, isPassedOn, loginParts } from "../pods/manifests.ts";
 import { keysOf, MANAGED_BY, MANAGER, NO_NETWORK, namespaceOf, podName } from "../pods/names.ts";
 import { MOST_FILES } from "./frames.ts";
 import { collectScript, INPUT_DIR, INPUT_FILE, OUT_DIR, RUN_SCRIPT, WORK_DIR } from "./scripts.ts";
@@ -22,10 +22,6 @@ const HOSTNAME = "berth";
 
 export function batchSecretName(name: string): string {
   return `${name}-run`;
-}
-
-export function pullSecretName(name: string): string {
-  return `${name}-pull`;
 }
 
 function labelsOf(spec: BatchSpec, tenant: string, prefix: string): Record<string, string> {
@@ -45,8 +41,13 @@ const asItIs = (text: string) => text.replaceAll("$", "$$$$");
 const wishedEnv = (spec: BatchSpec) => Object.entries(spec.env).filter(([name]) => isPassedOn(name));
 const envKey = (name: string) => `env.${name}`;
 
-/** The input, and the environment's values. It is mounted, so that the pod waits until it is there. */
+/**
+ * The input, the environment's values and what the image is pulled with, where not everybody may. Its input alone is mounted,
+ * so that the pod waits for all of it: a kubelet pulls without a login that it has not heard of, and hears of secrets one by
+ * one.
+ */
 export function batchSecret(spec: BatchSpec, tenant: string, prefix: string): V1Secret {
+  const login = spec.registryLogin && loginParts(spec.registryLogin);
   return {
     metadata: {
       name: batchSecretName(podName(spec.id)),
@@ -54,27 +55,19 @@ export function batchSecret(spec: BatchSpec, tenant: string, prefix: string): V1
       labels: labelsOf(spec, tenant, prefix),
     },
     immutable: true,
+    ...(login && { type: login.type }),
     stringData: {
+      ...login?.stringData,
       [INPUT_FILE]: spec.inputData,
       ...Object.fromEntries(wishedEnv(spec).map(([name, value]) => [envKey(name), value])),
     },
   };
 }
 
-/** What the image is pulled with; null where everybody may. */
-export function batchPullSecret(spec: BatchSpec, { tenant, registryLogin }: BatchPlacement, prefix: string) {
-  if (!registryLogin) return null;
-  return loginSecret(registryLogin, {
-    name: pullSecretName(podName(spec.id)),
-    namespace: namespaceOf(tenant),
-    labels: labelsOf(spec, tenant, prefix),
-  });
-}
-
 /** Bound to one node by its name, which no kubelet can change. */
 export function batchPod(
   spec: BatchSpec,
-  { tenant, nodeName, registryLogin }: BatchPlacement,
+  { tenant, nodeName }: BatchPlacement,
   { labelPrefix, runtimeClass }: ClusterRules,
 ): V1Pod {
   const name = podName(spec.id);
@@ -105,7 +98,7 @@ export function batchPod(
       ],
       securityContext: { seccompProfile: { type: "RuntimeDefault" } },
       containers: [program(spec), collector(spec)],
-      ...(registryLogin ? { imagePullSecrets: [{ name: pullSecretName(name) }] } : {}),
+      ...(spec.registryLogin ? { imagePullSecrets: [{ name: batchSecretName(name) }] } : {}),
       volumes: [
         { name: "work", emptyDir: { sizeLimit: disk } },
         { name: "out", emptyDir: { sizeLimit: disk } },

@@ -131,7 +131,8 @@ const WORDS: Partial<Record<EndCause, string>> = {
   deadline: "Its time was over.",
 };
 
-function shortfallOf(cause: EndCause, said: string): BatchShortfall {
+/** What to tell of an execution whose program left nothing to read. */
+export function shortfallOf(cause: EndCause, said: string): BatchShortfall {
   const detail = [WORDS[cause], said].filter((part) => part).join(" ");
   return { end: ENDS[cause], detail: detail === "" ? "Its pod ended." : detail };
 }

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { LOG_TAIL_BYTES } from "../../../../../domain/execution/spec.ts";
 import { formatId } from "../../../../../domain/ids.ts";
-import { refusal, until } from "../../../../testing/reaching.ts";
+import { collected, refusal, until } from "../../../../testing/reaching.ts";
 import { endOf, lastWordsOf } from "../pods/last-words.ts";
 import { dial, fetchLong } from "./dial.ts";
 import { sessionOf } from "./session.ts";
@@ -92,6 +92,34 @@ test("a command whose connection breaks has an end that nobody knows, after all 
   expect(await text(session.output)).toBe("so far");
   expect(await session.exit).toEqual({ code: null, signal: null });
   expect(session.input.destroyed).toBe(true);
+});
+
+test("what is typed before a terminal begins waits, and its echo does not hide the number of what runs there", async () => {
+  const { config } = await serve(nothing, (socket) => {
+    let begun = false;
+    // As a pseudo terminal does: what is typed is shown at once, whether anybody reads it yet or not.
+    socket.on("message", (said: Buffer) => {
+      if (said[0] === 0) socket.send(Buffer.from(`\x01${begun ? "" : "too early: "}${said.subarray(1)}\r\n`));
+    });
+    setTimeout(() => {
+      begun = true;
+      socket.send(Buffer.from("\x01123\r\n"));
+    }, 200);
+  });
+  const processes: string[] = [];
+  const terminal = { cols: 80, rows: 24 };
+  const session = sessionOf(await dial(config, "/x", FOREVER), {
+    terminal,
+    signal: FOREVER,
+    onProcess: (process) => processes.push(process),
+  });
+  const shown = collected(session.output);
+  session.input.write("one");
+  session.input.write("two");
+  await until("both are shown", () => shown().includes("two"));
+  expect(shown()).toBe("one\r\ntwo\r\n");
+  expect(processes).toEqual(["123"]);
+  session.close();
 });
 
 test("a reader who is behind stops the sender, and is not drowned", async () => {

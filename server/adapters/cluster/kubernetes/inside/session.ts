@@ -52,13 +52,17 @@ export function sessionOf(socket: WebSocket, { terminal, signal, onProcess }: Se
     if (socket.readyState !== socket.OPEN) return done();
     socket.send(Buffer.concat([Buffer.of(channel), Buffer.from(bytes)]), () => done());
   };
-  const input = new Writable({
-    write: (bytes: Buffer, _encoding, done) => send(CHANNEL.stdin, terminal ? bytes : linesOf(bytes), done),
-    final: (done) => (terminal ? done() : send(CHANNEL.stdin, END_OF_INPUT, done)),
-  });
-
   let told = terminal === null; // whether the first line of a terminal was cut off
   let first = Buffer.alloc(0);
+  let typed: (() => void) | null = null; // what waits for that: its echo would stand before the first line
+  const input = new Writable({
+    write(bytes: Buffer, _encoding, done) {
+      const go = () => send(CHANNEL.stdin, terminal ? bytes : linesOf(bytes), done);
+      if (told) go();
+      else typed = go;
+    },
+    final: (done) => (terminal ? done() : send(CHANNEL.stdin, END_OF_INPUT, done)),
+  });
   const onOutput = (bytes: Buffer) => {
     if (told) return hand(output, bytes);
     first = Buffer.concat([first, bytes]);
@@ -68,6 +72,7 @@ export function sessionOf(socket: WebSocket, { terminal, signal, onProcess }: Se
     const process = first.subarray(0, end).toString().trim();
     if (/^\d+$/.test(process)) onProcess?.(process);
     hand(output, first.subarray(/^\d+$/.test(process) ? end + 1 : 0));
+    typed?.();
   };
 
   let settle: (status: ExitStatus) => void = () => {};

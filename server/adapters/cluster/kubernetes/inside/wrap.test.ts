@@ -84,3 +84,11 @@ test("a guard hangs up when it is left without a word, and only then", async () 
   left.stdin.end();
   expect(await hungUp).toEqual([null, "SIGHUP"]);
 });
+
+test("what notes a first hang-up down and waits on is hung up once more", async () => {
+  const slow = start(["sh", "-c", "trap 'n=x$n; [ $n != xx ] || exit 9' HUP; echo up; while :; do sleep 0.1; done"]);
+  await once(slow.stdout, "readable");
+  const ended = once(slow, "close");
+  start(guardOf(String(slow.pid))).stdin.end();
+  expect(await ended).toEqual([9, null]);
+});

@@ -30,8 +30,11 @@ exec 4>&2 2>/dev/null
 /** For terminals. Its first line is the number of the process to hang up, and not for anybody's eyes. */
 const TERMINAL = `${HOME}; echo $$; TERM=xterm-256color; export TERM; exec "$@"`;
 
-/** Waits beside a terminal: told so, it goes; when we go without a word, it hangs up what runs there. */
-const GUARD = 'read -r line || kill -HUP "$1"';
+/**
+ * Waits beside a terminal: told so, it goes; when we go without a word, it hangs up what runs there. Twice: a bash that
+ * hears of it just before it waits for input notes it down, and waits.
+ */
+const GUARD = 'read -r line || { kill -HUP "$1" && sleep 1 && kill -HUP "$1"; } 2>/dev/null';
 
 export const throughPipes = (command: readonly string[]) => ["/bin/sh", "-c", PIPES, "sh", ...command];
 export const inTerminal = (command: readonly string[]) => ["/bin/sh", "-c", TERMINAL, "sh", ...command];

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { Marks } from "../../../../../domain/node/marks.ts";
 import { JOIN_GROUP, type JoinRequest, type SeenNode, tokenOf } from "../../../../../domain/node/seen.ts";
 import type { JoinTarget, Log, NodeChange, Nodes } from "../../../../deps.ts";
-import { type Api, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "../api.ts";
+import { type Api, againOnConflict, codeOf, MERGE, openApi, openConfig, orNull, patiently } from "../api.ts";
 import type { Tally } from "../tally.ts";
 import { type Followed, follow } from "../watch.ts";
 import { caHash } from "./certificate.ts";
@@ -26,7 +26,6 @@ export interface KubernetesNodesOptions {
 
 const SYSTEM = "kube-system";
 const PAGE = 500;
-const MARK_ATTEMPTS = 5;
 /** Conditions of a decision, for whoever reads the request. */
 const APPROVED = { type: "Approved", status: "True", reason: "BerthIssuedName" };
 const DENIED = { type: "Denied", status: "True", reason: "BerthRefused" };
@@ -261,8 +260,8 @@ async function ensureSecret(api: Api, token: string, nodeName: string, expiresAt
 }
 
 /** Writes a decision, unless there is one. */
-async function answer(api: Api, name: string, condition: typeof APPROVED & { message: string }): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+function answer(api: Api, name: string, condition: typeof APPROVED & { message: string }): Promise<void> {
+  return againOnConflict(async () => {
     const request = await orNull(() => api.certificates.readCertificateSigningRequest({ name }));
     if (!request) return;
     const conditions = request.status?.conditions ?? [];
@@ -273,27 +272,19 @@ async function answer(api: Api, name: string, condition: typeof APPROVED & { mes
     };
     try {
       await patiently(() => api.certificates.patchCertificateSigningRequestApproval({ name, body }, MERGE));
-      return;
     } catch (error) {
       // Whoever may deny for a signer may approve for it: other signers' requests are left as they are, undecided.
-      if (codeOf(error) === 403 && condition.type === DENIED.type) return;
-      if (codeOf(error) !== 409 || attempt === MARK_ATTEMPTS) throw error;
+      if (codeOf(error) !== 403 || condition.type !== DENIED.type) throw error;
     }
-  }
+  });
 }
 
-async function mark(api: Api, prefix: string, name: string, uid: string, marks: Marks): Promise<boolean> {
-  for (let attempt = 1; ; attempt++) {
+function mark(api: Api, prefix: string, name: string, uid: string, marks: Marks): Promise<boolean> {
+  return againOnConflict(async () => {
     const node = await orNull(() => api.core.readNode({ name }));
     if (node?.metadata?.uid !== uid) return false;
     const patch = markPatch(NodeObject.parse(node), marks, prefix);
     if (!patch) return true;
-    try {
-      await patiently(() => api.core.patchNode({ name, body: patch }, MERGE));
-      return true;
-    } catch (error) {
-      if (codeOf(error) === 404) return false;
-      if (codeOf(error) !== 409 || attempt === MARK_ATTEMPTS) throw error; // somebody else wrote it: read again
-    }
-  }
+    return (await orNull(() => api.core.patchNode({ name, body: patch }, MERGE))) !== null;
+  });
 }

@@ -1,5 +1,5 @@
 // What the cluster is asked to make, and to take back, for tenants and their executions: each may be done twice.
-import type { V1NetworkPolicy, V1Pod, V1ResourceQuota, V1Service } from "@kubernetes/client-node";
+import type { V1DeleteOptions, V1NetworkPolicy, V1Pod, V1ResourceQuota, V1Service } from "@kubernetes/client-node";
 import type { Log } from "../../../../deps.ts";
 import { type Api, codeOf, MERGE, orNull, patiently } from "../api.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "./manifests.ts";
 import { namespaceOf, podName } from "./names.ts";
 import { networkPolicy, noNetworkPolicy } from "./policies.ts";
-import { refusalOf, ServiceObject } from "./read.ts";
+import { lacksImage, PodObject, refusalOf, ServiceObject } from "./read.ts";
 
 const STOP_SECONDS = 5;
 /** A fresh namespace has no service account for a moment. */
@@ -129,7 +129,7 @@ export async function removeFrom(api: Api, namespace: string, name: string): Pro
   const named = { name, namespace };
   const [service] = await Promise.all([
     orNull(() => api.core.readNamespacedService(named)),
-    orNull(() => api.core.deleteNamespacedPod({ ...named, gracePeriodSeconds: STOP_SECONDS })),
+    sendAway(api, named, STOP_SECONDS),
   ]);
   if (!service) return;
   await Promise.all(
@@ -138,6 +138,26 @@ export async function removeFrom(api: Api, namespace: string, name: string): Pro
     ),
   );
   await orNull(() => api.core.deleteNamespacedService(named));
+}
+
+/**
+ * A pod whose image did not come goes at once, for nothing of it runs: a kubelet of 1.20 keeps the room of one that never ran
+ * for up to a minute, longer than the next one waits for a place. Only as it was read: one whose image came meanwhile is
+ * stopped as any other.
+ */
+export async function sendAway(api: Api, at: { name: string; namespace: string }, stopSeconds: number): Promise<void> {
+  const goes = (body: V1DeleteOptions) => orNull(() => api.core.deleteNamespacedPod({ ...at, body }));
+  const found = await orNull(() => api.core.readNamespacedPod(at));
+  if (!found) return;
+  const { uid = "", resourceVersion = "" } = found.metadata ?? {};
+  if (lacksImage(PodObject.parse(found)))
+    try {
+      await goes({ gracePeriodSeconds: 0, preconditions: { uid, resourceVersion } });
+      return;
+    } catch (error) {
+      if (codeOf(error) !== CONFLICT) throw error;
+    }
+  await goes({ gracePeriodSeconds: stopSeconds });
 }
 
 /** @returns why the cluster will not have it; null where it is there */

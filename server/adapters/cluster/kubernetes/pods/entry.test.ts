@@ -122,6 +122,15 @@ describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cl
     expect(await ssh(port, 'echo "$PATH|$HF_HOME"')).toBe(`${PATH}|/models here\n`);
   }, 90_000);
 
+  test("a shell is there as soon as sshd answers, however late that is", async () => {
+    const { name, port } = await start(WITH_SSHD, {}, { before: "sleep 4" });
+    await seen(name, port, "ready");
+    const { status } = await kube.core.readNamespacedPod({ name, namespace: namespaceOf(TENANT) });
+    const since = status?.containerStatuses?.[0]?.state?.running?.startedAt?.getTime() ?? 0;
+    expect(Date.now() - since).toBeLessThan(40_000); // an old kubelet looks at the whole pod again after 60 to 90 s
+    expect(await ssh(port, "echo in")).toBe("in\n");
+  }, 120_000);
+
   test("an image whose root is locked for passwords still takes keys", async () => {
     const { name, port } = await start(WITH_SSHD, {}, { before: "sed -i 's/^root:[^:]*:/root:!:/' /etc/shadow" });
     await seen(name, port, "ready");

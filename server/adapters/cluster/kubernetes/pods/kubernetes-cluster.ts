@@ -63,8 +63,8 @@ export function kubernetesCluster(options: KubernetesClusterOptions): WatchedClu
       return ended("node-lost", "The machine left the cluster.");
     if (view.state === "ready" && !(await doors.answers(id, view.endpoint)))
       now = silent(`${view.endpoint.host}:${view.endpoint.port} does not answer the broker with SSH.`);
-    const wait = now.state === "starting" ? now.wait : null;
-    return waits.isOver(id, wait) && wait ? ended(wait.cause, wait.detail) : observedIn(now);
+    const over = waits.over(id, now.state === "starting" ? now.wait : null);
+    return over ? ended(over.cause, over.detail) : observedIn(now);
   }
 
   function ended(cause: EndCause, detail: string): Observed {

@@ -7,6 +7,7 @@ import {
   namespace,
   type PodSpec,
   pod,
+  pullSecret,
   quota,
   service,
   sshSecret,
@@ -76,6 +77,20 @@ test("a pod is bound to its node by name, asks for all it may use, and has no to
 test("only secrets hold keys and environment: whoever reads pods reads neither", () => {
   const shown = JSON.stringify([pod(SPEC, RULES), service(SPEC, RULES)]);
   for (const hidden of [SPEC.sshHostKey, "world", "AAAA"]) expect(shown).not.toContain(hidden);
+});
+
+test("a pod with a login mounts something else of its secret, for which kubelets wait, and never the login", () => {
+  const spec = { ...SPEC, registryLogin: { registry: "ghcr.io", username: "me", password: "right" } };
+  const secret = pullSecret(spec, RULES);
+  const { imagePullSecrets, volumes } = pod(spec, RULES).spec ?? {};
+  expect(imagePullSecrets).toEqual([{ name: secret?.metadata?.name }]);
+  const sources = volumes?.find(({ name }) => name === "ssh")?.projected?.sources ?? [];
+  expect(sources.map((one) => one.secret)).toEqual([
+    { name: sshSecret(spec, RULES).metadata?.name },
+    { name: secret?.metadata?.name, items: [{ key: "registry", path: "registry" }] },
+  ]);
+  expect(secret?.stringData?.registry).toBe("ghcr.io");
+  expect(JSON.stringify(pod(spec, RULES))).not.toMatch(/right|dockerconfigjson/);
 });
 
 test("a command changes nothing of its pod: its arguments are files of the secret, in their order", () => {

@@ -1,5 +1,13 @@
 // Everything the cluster is asked to hold for one execution, as pure functions of its spec.
-import type { V1Namespace, V1Pod, V1ResourceQuota, V1RoleBinding, V1Secret, V1Service } from "@kubernetes/client-node";
+import type {
+  V1Namespace,
+  V1Pod,
+  V1ResourceQuota,
+  V1RoleBinding,
+  V1Secret,
+  V1Service,
+  V1Volume,
+} from "@kubernetes/client-node";
 import {
   ARGUMENT_FILE,
   ENTRY_SCRIPT,
@@ -101,6 +109,7 @@ export function service(spec: PodSpec, { labelPrefix }: ClusterRules, nodePort: 
     spec: {
       type: "NodePort",
       externalTrafficPolicy: "Local",
+      publishNotReadyAddresses: true, // ready is said late: see podState
       selector: { [keysOf(labelPrefix).execution]: podName(spec.id) },
       ports: [
         { name: "ssh", protocol: "TCP", port: 22, targetPort: SSH_PORT, ...(nodePort === null ? {} : { nodePort }) },
@@ -128,28 +137,44 @@ export function sshSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secre
 /** Docker Hub is known to kubelets by the address of its first API. */
 const HUB = "https://index.docker.io/v1/";
 
+/**
+ * A key beside the login that says nothing of it, for the pod to mount. A kubelet pulls without a login that it has not
+ * heard of yet, and is refused; for what is mounted it waits, and it hears of a secret as a whole.
+ * https://github.com/kubernetes/kubernetes/blob/v1.33.0/pkg/kubelet/kubelet_pods.go (getPullSecretsForPod)
+ */
+const LOGIN_HERE = "registry";
+
 /** What the image is pulled with; null where everybody may. */
 export function pullSecret(spec: PodSpec, { labelPrefix }: ClusterRules): V1Secret | null {
   if (!spec.registryLogin) return null;
-  return loginSecret(spec.registryLogin, {
-    name: `${podName(spec.id)}-pull`,
-    namespace: namespaceOf(spec.tenant),
-    labels: labelsOf(spec, labelPrefix),
-  });
+  const { type, stringData } = loginParts(spec.registryLogin);
+  return {
+    metadata: {
+      name: `${podName(spec.id)}-pull`,
+      namespace: namespaceOf(spec.tenant),
+      labels: labelsOf(spec, labelPrefix),
+    },
+    immutable: true,
+    type,
+    stringData: { ...stringData, [LOGIN_HERE]: spec.registryLogin.registry },
+  };
 }
 
-export function loginSecret(
-  { registry, username, password }: RegistryLogin,
-  metadata: NonNullable<V1Secret["metadata"]>,
-): V1Secret {
+/** What makes a secret one that kubelets pull with. */
+export function loginParts({ registry, username, password }: RegistryLogin) {
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
   const auths = { [registry === DEFAULT_REGISTRY ? HUB : registry]: { username, password, auth } };
   return {
-    metadata,
-    immutable: true,
     type: "kubernetes.io/dockerconfigjson",
     stringData: { ".dockerconfigjson": JSON.stringify({ auths }) },
-  };
+  } satisfies Partial<V1Secret>;
+}
+
+function sshVolume(spec: PodSpec, name: string): V1Volume {
+  if (!spec.registryLogin) return { name: "ssh", secret: { secretName: `${name}-ssh`, defaultMode: 0o400 } };
+  const items = [{ key: LOGIN_HERE, path: LOGIN_HERE }];
+  const sources = [{ secret: { name: `${name}-ssh` } }, { secret: { name: `${name}-pull`, items } }];
+  return { name: "ssh", projected: { sources, defaultMode: 0o400 } };
 }
 
 /** A file an argument, so that nothing between here and the program reads it as anything else. */
@@ -254,10 +279,7 @@ export function pod(spec: PodSpec, { labelPrefix, runtimeClass }: ClusterRules):
         },
       ],
       ...(spec.registryLogin ? { imagePullSecrets: [{ name: `${name}-pull` }] } : {}),
-      volumes: [
-        { name: "ssh", secret: { secretName: `${name}-ssh`, defaultMode: 0o400 } },
-        { name: "env", secret: { secretName: `${name}-env`, defaultMode: 0o400 } },
-      ],
+      volumes: [sshVolume(spec, name), { name: "env", secret: { secretName: `${name}-env`, defaultMode: 0o400 } }],
     },
   };
 }

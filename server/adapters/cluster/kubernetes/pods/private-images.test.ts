@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { TEST_KUBECONFIG } from "../../../../testing/kubernetes.ts";
 import { type PrivateRegistry, privateRegistry } from "../../../../testing/registry.ts";
+import { openApi, openConfig } from "../api.ts";
+import { createPod, ensureTenant } from "./ensure.ts";
+import { envSecret, pod, sshSecret } from "./manifests.ts";
+import { namespaceOf, podName } from "./names.ts";
 import { openQuay, type Quay } from "./testing/rented.ts";
 
 describe.skipIf(TEST_KUBECONFIG === "")("private images on a real cluster", () => {
@@ -38,5 +42,25 @@ describe.skipIf(TEST_KUBECONFIG === "")("private images on a real cluster", () =
     expect(await secrets()).toContain(`${rented.name}-pull`);
     await rented.remove();
     expect(await secrets()).not.toContain(`${rented.name}-pull`);
+  }, 120_000);
+
+  test("a login that comes seconds after its pod is waited for, and then pulled with", async () => {
+    const fresh = await privateRegistry("me", "right"); // what was pulled before needs no login
+    onTestFinished(() => fresh[Symbol.asyncDispose]());
+    const registryLogin = { registry: fresh.registry, username: "me", password: "right" };
+    const api = openApi(openConfig(TEST_KUBECONFIG));
+    const rented = await quay.rent(quay.newTenant(), { image: fresh.image, registryLogin }, async (spec, rules) => {
+      await ensureTenant(api, spec.tenant, rules);
+      expect(await createPod(api, pod(spec, rules))).toBeNull();
+      const at = { namespace: namespaceOf(spec.tenant), name: podName(spec.id) };
+      for (const secret of [sshSecret(spec, rules), envSecret(spec, rules, 30_022)])
+        await quay.kube.core.createNamespacedSecret({ namespace: at.namespace, body: secret });
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      const { status } = await quay.kube.core.readNamespacedPod(at);
+      expect(status?.containerStatuses?.map(({ state }) => state?.waiting?.reason)).toEqual(["ContainerCreating"]);
+    });
+    expect(await rented.until("ended")).toMatchObject({ cause: "unfit-image" });
+    expect(fresh.pulls()).toBe(1);
+    await rented.remove();
   }, 120_000);
 });

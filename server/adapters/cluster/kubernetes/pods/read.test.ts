@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UNFIT_IMAGE } from "../../../../../domain/execution/entry-script.ts";
-import { PodObject, podState } from "./read.ts";
+import { lacksImage, PodObject, podState } from "./read.ts";
 
 const NOW = new Date("2026-06-01T12:00:00.000Z");
 const ADDRESS = { host: "node.example", port: 30_022 };
@@ -25,10 +25,18 @@ describe("a pod that runs", () => {
     expect(state(running)).toEqual({ state: "ready", endpoint: { ...ADDRESS, user: "root" } });
     expect(podState(pod(running), null, NOW)).toEqual(STARTING);
   });
+  test("is ready as soon as its sshd answered: a kubelet may say so of the whole pod much later", () => {
+    const started = { ready: false, started: true, state: { running: {} } };
+    expect(state({ phase: "Running", containerStatuses: [started] })).toMatchObject({ state: "ready" });
+    expect(state({ phase: "Running", containerStatuses: [{ ...started, started: false }] })).toMatchObject({
+      state: "starting",
+      wait: { cause: "ssh-silent" },
+    });
+  });
   test("is waited for a minute and a half while its sshd does not answer", () => {
     expect(state({ phase: "Running", containerStatuses: [{ ready: false, state: {} }] })).toEqual({
       state: "starting",
-      wait: { cause: "ssh-silent", detail: "sshd does not answer inside it.", atMostMs: 90_000 },
+      wait: { on: "ssh", cause: "ssh-silent", detail: "sshd does not answer inside it.", atMostMs: 90_000 },
     });
   });
   test("is still there while it is on its way out: its end is when it is gone", () => {
@@ -37,23 +45,39 @@ describe("a pod that runs", () => {
 });
 
 describe("an image that does not come", () => {
-  test("ends at once where it can never come", () => {
-    expect(waiting("InvalidImageName")).toMatchObject({ cause: "image-not-found" });
-    expect(waiting("ErrImageNeverPull")).toMatchObject({ cause: "image-not-found" });
+  test("leaves nothing that could run, as long as each of its containers waits for it", () => {
+    const one = (reason: string) => ({ ready: false, state: { waiting: { reason } } });
+    const lacks = (...containerStatuses: object[]) => lacksImage(pod({ phase: "Pending", containerStatuses }));
+    for (const reason of ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
+      expect(lacks(one(reason), one("ImagePullBackOff"))).toBe(true);
+    for (const other of [
+      one("ContainerCreating"),
+      { ready: true, state: { running: {} } },
+      { ready: false, state: {} },
+    ]) {
+      expect(lacks(one("ErrImagePull"), other)).toBe(false);
+      expect(lacks(other, one("ErrImagePull"))).toBe(false);
+    }
+    expect(lacks()).toBe(false);
+  });
+  test("is not waited for where it can never come", () => {
+    const never = (cause: string) => ({ state: "starting", wait: { on: "image", cause, atMostMs: 0 } });
+    expect(waiting("InvalidImageName")).toMatchObject(never("image-not-found"));
+    expect(waiting("ErrImageNeverPull")).toMatchObject(never("image-not-found"));
     for (const message of [
       "manifest for x:1 not found: manifest unknown",
       "rpc error: code = NotFound desc = x: not found",
     ])
-      expect(waiting("ErrImagePull", message)).toMatchObject({ state: "ended", cause: "image-not-found" });
+      expect(waiting("ErrImagePull", message)).toMatchObject(never("image-not-found"));
     for (const message of ["401 Unauthorized", "pull access denied for x", "denied: requested access is forbidden"])
-      expect(waiting("ImagePullBackOff", message)).toMatchObject({ state: "ended", cause: "image-denied" });
+      expect(waiting("ImagePullBackOff", message)).toMatchObject(never("image-denied"));
   });
   test("is waited for while its registry is away, but not for ever", () => {
     const away = "dial tcp: connection refused";
     for (const reason of ["ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"])
       expect(waiting(reason, away)).toEqual({
         state: "starting",
-        wait: { cause: "start-failed", detail: `${reason}: ${away}`, atMostMs: 60_000 },
+        wait: { on: "image", cause: "start-failed", detail: `${reason}: ${away}`, atMostMs: 60_000 },
       });
     expect(waiting("ContainerCreating")).toEqual(STARTING);
   });
@@ -61,7 +85,7 @@ describe("an image that does not come", () => {
     for (const reason of ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"])
       expect(waiting(reason, "context deadline exceeded")).toMatchObject({
         state: "starting",
-        wait: { cause: "start-failed", atMostMs: 20_000 },
+        wait: { on: "container", cause: "start-failed", atMostMs: 20_000 },
       });
   });
 });
@@ -71,7 +95,7 @@ test("a pod without a place waits half a minute for one", () => {
   const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
   expect(state({ phase: "Pending", conditions })).toEqual({
     state: "starting",
-    wait: { cause: "unschedulable", detail: message, atMostMs: 30_000 },
+    wait: { on: "place", cause: "unschedulable", detail: message, atMostMs: 30_000 },
   });
 });
 

@@ -62,6 +62,7 @@ export const PodObject = z.object({
         .array(
           z.object({
             ready: z.boolean(),
+            started: z.boolean().nullish(),
             state: z
               .object({
                 waiting: z.object({ reason: z.string().nullish(), message: z.string().nullish() }).nullish(),
@@ -139,29 +140,35 @@ export function podState(
   const waiting = container?.state?.waiting;
   const why = waiting?.reason ?? "";
   const said = `${why}: ${waiting?.message ?? ""}`.slice(0, MOST_DETAIL);
-  const cause = NO_IMAGE.includes(why)
-    ? "image-not-found"
-    : PULLING.includes(why)
-      ? pullCause(waiting?.message ?? "")
-      : undefined;
-  if (cause) return { state: "ended", exitCode: null, cause, detail: said, endedAt: now };
-  if (PULLING.includes(why)) return waitingFor("start-failed", said, UNPULLED_AFTER_MS);
-  if (UNMADE.includes(why)) return waitingFor("start-failed", said, UNMADE_AFTER_MS);
+  if (NO_IMAGE.includes(why)) return waitingFor("image", "image-not-found", said, 0);
+  if (PULLING.includes(why)) {
+    const cause = pullCause(waiting?.message ?? "");
+    return waitingFor("image", cause ?? "start-failed", said, cause ? 0 : UNPULLED_AFTER_MS);
+  }
+  if (UNMADE.includes(why)) return waitingFor("container", "start-failed", said, UNMADE_AFTER_MS);
   const placed = status?.conditions?.find(({ type }) => type === "PodScheduled");
   if (placed?.status === "False" && placed.reason === "Unschedulable")
-    return waitingFor("unschedulable", (placed.message ?? "").slice(0, MOST_DETAIL), UNSCHEDULABLE_AFTER_MS);
+    return waitingFor("place", "unschedulable", (placed.message ?? "").slice(0, MOST_DETAIL), UNSCHEDULABLE_AFTER_MS);
   if (status?.phase !== "Running") return STARTING;
-  if (!container?.ready) return silent("sshd does not answer inside it.");
+  // Started says that sshd answered. Kubelets before 1.21 say ready only with their next look at the whole pod, which may
+  // be 90 seconds later. https://github.com/kubernetes/kubernetes/issues/95140
+  if (!container?.ready && !container?.started) return silent("sshd does not answer inside it.");
   return address ? { state: "ready", endpoint: { ...address, user: "root" } } : STARTING;
 }
 
-function waitingFor(cause: EndCause, detail: string, atMostMs: number): Seen {
-  return { state: "starting", wait: { cause, detail, atMostMs } };
+/** Nothing of it runs, or can before its image has come. */
+export function lacksImage({ status }: PodObject): boolean {
+  const all = status?.containerStatuses ?? [];
+  return all.length > 0 && all.every(({ state }) => [...NO_IMAGE, ...PULLING].includes(state?.waiting?.reason ?? ""));
+}
+
+function waitingFor(on: Wait["on"], cause: EndCause, detail: string, atMostMs: number): Seen {
+  return { state: "starting", wait: { on, cause, detail, atMostMs } };
 }
 
 /** It runs, but nobody can log in: so far. */
 export function silent(detail: string): Seen {
-  return waitingFor("ssh-silent", detail, SSH_SILENT_AFTER_MS);
+  return waitingFor("ssh", "ssh-silent", detail, SSH_SILENT_AFTER_MS);
 }
 
 function ended(
@@ -204,7 +211,10 @@ function exitCause(terminated: z.infer<typeof Terminated> | null): EndCause {
   return exitCode === SIGKILLED ? "killed" : "exited";
 }
 
-/** undefined while it may be a registry that is away for a moment. */
+/**
+ * undefined while it may be a registry that is away for a moment. A refusal is one of the login too, where there is one: no
+ * pod is pulled for before its kubelet has it (see `LOGIN_HERE`).
+ */
 function pullCause(message: string): EndCause | undefined {
   if (/unauthori[sz]ed|denied|forbidden|authentication required/i.test(message)) return "image-denied";
   if (/not found|manifest unknown|does not exist|no such (image|manifest)|name unknown/i.test(message))

@@ -10,6 +10,7 @@ import { TEST_KUBECONFIG, testCluster } from "../../../../../testing/kubernetes.
 import { sshClient } from "../../../../../testing/ssh.ts";
 import { newHostKey } from "../../../../system/host-key.ts";
 import { kubernetesCluster } from "../kubernetes-cluster.ts";
+import type { ClusterRules, PodSpec } from "../manifests.ts";
 import { namespaceOf, podName } from "../names.ts";
 
 const WAITS_MS = 90_000;
@@ -36,12 +37,10 @@ export async function openQuay() {
   const hostKey = newHostKey();
   const { items } = await kube.core.listNode();
   const nodeName = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
+  const rules: ClusterRules = { labelPrefix: prefix, tenantMaxGpus: 2, ownCidrs: [], runtimeClass: null };
   const cluster = kubernetesCluster({
     kubeconfig: TEST_KUBECONFIG,
-    labelPrefix: prefix,
-    tenantMaxGpus: 2,
-    ownCidrs: [],
-    runtimeClass: null,
+    ...rules,
     clock: { now: () => new Date() },
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
@@ -79,8 +78,15 @@ export async function openQuay() {
 
     newTenant: () => `0x${randomBytes(20).toString("hex")}`,
 
-    /** Puts a workspace on the node: one core, 256 MB and 1 GB where nothing else is said. */
-    async rent(tenant: string, over: Partial<ExecutionSpec> = {}): Promise<Rented> {
+    /**
+     * Puts a workspace on the node: one core, 256 MB and 1 GB where nothing else is said.
+     * @param before done with what it asks for, in its tenant's namespace, before anything of it is made
+     */
+    async rent(
+      tenant: string,
+      over: Partial<ExecutionSpec> = {},
+      before: (spec: PodSpec, rules: ClusterRules) => Promise<void> = async () => {},
+    ): Promise<Rented> {
       tenants.add(tenant);
       const id = formatId("exec", Date.now(), randomBytes(10));
       const spec: ExecutionSpec = {
@@ -95,7 +101,9 @@ export async function openQuay() {
         deadline: new Date(Date.now() + 3_600_000).toISOString(),
         ...over,
       };
-      await cluster.apply(spec, { tenant, nodeName, host: "127.0.0.1" });
+      const where = { tenant, nodeName, host: "127.0.0.1" };
+      await before({ ...spec, ...where }, rules);
+      await cluster.apply(spec, where);
       return {
         id,
         tenant,
