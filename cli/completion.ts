@@ -12,11 +12,15 @@ interface Candidate {
 /** @param words everything after `berth`, the last being the one that is typed, maybe empty */
 export function candidates(program: Command, words: readonly string[]): Candidate[] {
   const typed = words.at(-1) ?? "";
-  const before = words.slice(0, -1);
+  const before = words.slice(0, -1).filter((word) => word !== "="); // bash makes a word of it
   const command = subcommandOf(program, before) ?? program;
-  const last = before.at(-1) ?? "";
+  const flag = /^(--[^=]+)=/.exec(typed)?.[1];
+  const last = flag ?? before.at(-1) ?? "";
   const awaited = command.options.find((option) => option.required && (option.short === last || option.long === last));
-  const values = awaited ? (awaited.argChoices ?? []).map((value) => ({ value, about: "" })) : null;
+  const prefix = flag === undefined ? "" : `${flag}=`;
+  const values = awaited
+    ? (awaited.argChoices ?? []).map((value) => ({ value: `${prefix}${value}`, about: "" }))
+    : null;
   const found = values ?? (typed.startsWith("-") ? flagsOf(command) : wordsOf(program, command));
   return found.filter(({ value }) => value.startsWith(typed));
 }
@@ -52,25 +56,35 @@ export function completionScript(shell: Shell): string {
 
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `_berth() {
-  local line
+  local line words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  [ "\${COMP_WORDS[COMP_CWORD]}" != "=" ] || words+=("")
   COMPREPLY=()
   while IFS= read -r line; do COMPREPLY+=("\${line%%$'\\t'*}"); done \\
-    < <(berth __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    < <(berth __complete -- "\${words[@]}" 2>/dev/null)
 }
 complete -o default -F _berth berth
 `,
+  // Found on fpath its first call is the file itself; sourced it has to be told to zsh.
   zsh: `#compdef berth
 _berth() {
   local -a found
-  local line
+  local line about
   while IFS= read -r line; do
-    found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
-  done < <(berth __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+    about="\${line#*$'\\t'}"
+    found+=("\${\${line%%$'\\t'*}//:/\\\\:}\${about:+:$about}")
+  done < <(berth __complete -- "\${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)
   if (( \${#found} )); then _describe berth found; else _files; fi
 }
-compdef _berth berth
+if [ "\${funcstack[1]}" = _berth ]; then _berth "$@"; else compdef _berth berth; fi
 `,
-  fish: `complete -c berth -f -a '(berth __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-complete -c berth -F -n '__fish_seen_subcommand_from apply submit login rent'
+  fish: `function __berth_complete
+  set -l found (berth __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+  if set -q found[1]
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c berth -f -a '(__berth_complete)'
 `,
 };

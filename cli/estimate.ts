@@ -22,7 +22,7 @@ function facts(estimate: AnyEstimateView): Facts {
     return [
       ["Rate", `at most ${money(price_per_hour)}/h for each execution`],
       ["Held", `${money(hold)} at the start; what is not used goes back`],
-      ["Owners", `${owners} have machines that fit, ${owners_free} with one free; ${quorum} have to agree`],
+      ["Owners", ownersWords(owners, owners_free, quorum)],
       ...notices.map((notice) => ["Notice", clean(notice)] as const),
     ];
   }
@@ -34,4 +34,9 @@ function facts(estimate: AnyEstimateView): Facts {
     ["Held", hold && `${money(hold)} for ${hours} h; what is not used goes back`],
     ["Advice", advice && clean(advice)],
   ];
+}
+
+function ownersWords(owners: number, free: number, quorum: number): string {
+  const fit = owners === 1 ? "1 has a machine that fits" : `${owners} have machines that fit`;
+  return `${fit}, ${free} with one free; ${quorum === 1 ? "one result is taken, unverified" : `${quorum} have to agree`}`;
 }

@@ -1,9 +1,10 @@
+import { createServer } from "node:http";
 import picocolors from "picocolors";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { PROBLEMS } from "../domain/errors.ts";
-import { ProblemError } from "../protocol/client.ts";
-import type { Problem } from "../protocol/views.ts";
+import { ProblemError, refusalOf } from "../protocol/client.ts";
+import type { Problem } from "../protocol/problem.ts";
 import { CliError } from "./errors.ts";
 import { explain, renderError } from "./explain.ts";
 import { wantsColour } from "./io.ts";
@@ -46,6 +47,21 @@ test("a broker that is not there is told as that, with its address", async () =>
   expect(told(refused)).toMatch(/^berth: .*http:\/\/127\.0\.0\.1:8080.*\n {2}→ Is the broker up/);
   const system = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
   expect(told(new TypeError("fetch failed", { cause: system }))).toContain(`Nothing answers at ${BROKER}.`);
+});
+
+test("an address of something else is told as that: https where no TLS is spoken, a page that is not there", async () => {
+  const other = createServer((_, answer) => answer.writeHead(404).end("Not Found"));
+  await new Promise<void>((listening) => void other.listen(0, "127.0.0.1", listening));
+  const address = other.address();
+  if (address === null || typeof address === "string") throw new Error("it does not listen");
+  try {
+    const plain = await fetch(`https://127.0.0.1:${address.port}/`).catch((error: unknown) => error);
+    expect(told(plain)).toContain(`${BROKER} speaks no TLS`);
+    const page = await refusalOf(await fetch(`http://127.0.0.1:${address.port}/`));
+    expect(told(page)).toContain("→ Is the broker up, and is the address right?");
+  } finally {
+    other.close();
+  }
 });
 
 test("an answer of another version is told as that, not as a bug", () => {

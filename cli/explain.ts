@@ -37,6 +37,7 @@ const UNREACHABLE: Readonly<Record<string, (broker: string) => string>> = {
   ECONNRESET: (broker) => `${broker} cut the connection.`,
   ETIMEDOUT: (broker) => `${broker} does not answer.`,
   UND_ERR_CONNECT_TIMEOUT: (broker) => `${broker} does not answer.`,
+  ERR_SSL_WRONG_VERSION_NUMBER: (broker) => `${broker} speaks no TLS: http:// may be meant.`,
   EHOSTUNREACH: (broker) => `There is no way to ${broker}.`,
   ENETUNREACH: (broker) => `There is no way to ${broker}.`,
 };
@@ -68,7 +69,11 @@ export function explain(error: unknown, broker: string | null): Explained {
 }
 
 function explainProblem({ problem, retryAfterSeconds }: ProblemError): Explained {
-  const known = Object.entries(REMEDIES).find(([code]) => code === problem.code)?.[1] ?? null;
+  // A page that is not there, told by no broker, is no better in a moment.
+  const known =
+    problem.code === "unavailable" && problem.status < 500
+      ? WHERE
+      : (Object.entries(REMEDIES).find(([code]) => code === problem.code)?.[1] ?? null);
   const wait = retryAfterSeconds === null ? null : `Try again in ${retryAfterSeconds} s.`;
   return {
     lines: [

@@ -42,7 +42,9 @@ export function processIo(signal: AbortSignal): Io {
       for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
       return decode(Buffer.concat(chunks), "standard input");
     },
-    width: stdout.isTTY && stdout.columns > 0 ? stdout.columns : Number.POSITIVE_INFINITY,
+    get width() {
+      return stdout.isTTY && stdout.columns > 0 ? stdout.columns : Number.POSITIVE_INFINITY; // it may be resized
+    },
     terminal: stdout.isTTY === true,
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     colours: picocolors.createColors(wantsColour(stdout.isTTY === true, env)),

@@ -66,9 +66,44 @@ describe("a job file", () => {
     ]);
   });
 
+  test("is told of what does not go together before anything is sent, in every document and beside its line", () => {
+    const head = "kind: batch\nname: a\ndocker_image: alpine\n";
+    expect(refusal(`${head}---\n${head}consensus: 4\n---\n${head}comparator: {kind: files}\n`).details).toEqual([
+      "job.yaml:8: consensus: is at most redundancy, which is 3; 1 takes a single result, unverified",
+      "job.yaml:10: files: must name the output files that the comparator files compares",
+    ]);
+  });
+
+  test("has each wrong field told once, in plain words, under its own name", () => {
+    const text = [
+      "kind: batch",
+      "name:",
+      'docker_image: ""',
+      "required_cpu: 0",
+      "environment: {1A: x}",
+      "comparator: {kind: near}",
+    ].join("\n");
+    expect(refusal(text).details).toEqual([
+      "job.yaml:2: name: has no value: text",
+      "job.yaml:3: docker_image: must not be empty",
+      "job.yaml:4: required_cpu: at least 1",
+      "job.yaml:5: environment.1A: a name of letters, digits and _ that no digit begins",
+      "job.yaml:6: comparator.kind: exact, json, numeric or files",
+    ]);
+  });
+
+  test("of aliases that would grow beyond all bounds is refused by its name", () => {
+    const times = (name: string) => `[${Array.from({ length: 9 }, () => name).join(", ")}]`;
+    const grown = ["b", "c", "d", "e"].map((name, i) => `${name}: &${name} ${times(`*${"abcd"[i]}`)}`);
+    expect(refusal(`a: &a [x]\n${grown.join("\n")}\n`).message).toContain("job.yaml has too many aliases");
+    expect(refusal("kind: *none\n").message).toContain("job.yaml");
+  });
+
   test("without a kind, with another one, empty, or of broken YAML is refused as that", () => {
-    expect(refusal("name: a\n").details).toEqual(["job.yaml:1: kind: is rental or batch"]);
+    expect(refusal("name: a\n").details).toEqual(["job.yaml:1: kind: is missing: rental or batch"]);
     expect(refusal("kind: both\n").details).toEqual(["job.yaml:1: kind: is rental or batch"]);
+    for (const text of ["- kind: batch\n", "hello\n"])
+      expect(refusal(text).details).toEqual(["job.yaml:1: job: is a map of fields, such as kind: batch"]);
     expect(refusal("# nothing\n").message).toContain("no job in it");
     expect(refusal("kind: [batch\n").message).toContain("is not YAML");
     expect(refusal("kind: [batch\n").details[0]).toMatch(/^job\.yaml:\d+: /);

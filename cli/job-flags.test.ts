@@ -1,6 +1,9 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
+import { PROBLEMS } from "../domain/errors.ts";
+import { ProblemError } from "../protocol/client.ts";
 import { CliError } from "./errors.ts";
+import { toldAsTyped } from "./flag-names.ts";
 import { pickModel } from "./gpu-name.ts";
 import { batchBody, comparator, rentalBody, variables } from "./job-flags.ts";
 import { price, seconds } from "./program.ts";
@@ -32,7 +35,7 @@ describe("the flags of submit", () => {
         dispatch: "eager" as const,
         comparator: comparator("numeric:1e-3,2"),
       },
-      ...{ network: true, timeout: seconds("5m"), queueTimeout: 60, maxPrice: price("0.4"), reusable: true },
+      ...{ network: true, timeout: seconds("5m"), queueTimeout: 60, maxPrice: price("0.4"), reusable: false },
     } as const;
     expect(batchBody(flags, { env: { A: "1" }, input: "stdin", command: [] })).toEqual({
       kind: "batch",
@@ -40,8 +43,13 @@ describe("the flags of submit", () => {
       ...{ environment: { A: "1" }, input_data: "stdin", required_cpu: 2, required_memory: 4 },
       ...{ required_gpu: true, gpu_type: "NVIDIA L40S", gpu_count: 2, files: ["out"], redundancy: 5, consensus: 3 },
       ...{ assurance: "high", dispatch: "eager", comparator: { kind: "numeric", rtol: 0.001, atol: 2 } },
-      ...{ network: true, timeout_seconds: 300, queue_timeout: 60, max_price: "0.400000", reusable: true },
+      ...{ network: true, timeout_seconds: 300, queue_timeout: 60, max_price: "0.400000", reusable: false },
     });
+  });
+
+  test("say that it may be run again only where they say so, which goes without network and environment", () => {
+    expect(batchBody({ ...bare, reusable: true }, nothing)).toMatchObject({ reusable: true });
+    expect(() => batchBody({ ...bare, reusable: true, network: true }, nothing)).toThrow(CliError);
   });
 
   test("take the command from --cmd or from behind --, and not from both", () => {
@@ -49,16 +57,67 @@ describe("the flags of submit", () => {
     expect(() => batchBody({ ...bare, cmd: ["a"] }, { env: {}, command: ["b"] })).toThrow(CliError);
   });
 
-  test("that no broker would take are refused with the field, before one is asked", () => {
-    const wrong = () => batchBody({ ...bare, redundancy: 9, file: ["../up"] }, nothing);
-    expect(wrong).toThrow(CliError);
+  const details = (make: () => unknown): readonly string[] => {
     try {
-      wrong();
+      make();
     } catch (error) {
-      expect(error).toMatchObject({
-        details: [expect.stringMatching(/^redundancy: /), expect.stringMatching(/^files\.0: /)],
-      });
+      if (error instanceof CliError) return error.details;
     }
+    throw new Error("it was taken");
+  };
+
+  test("that no broker would take are refused under the names that were typed, before one is asked", () => {
+    const wrong = { ...bare, image: "", cpu: 0, redundancy: 9, file: ["out", "../up"], timeout: 0 };
+    const around = { env: { "1A": "x" }, command: ["true", "a\0b"] };
+    expect(details(() => batchBody(wrong, around))).toEqual([
+      "--image: must not be empty",
+      "the command, part 2: must not contain NUL",
+      "--env 1A: a name of letters, digits and _ that no digit begins",
+      "--cpu: at least 1",
+      "--redundancy: at most 7",
+      "--file ../up: a path inside the working directory",
+      "--timeout: at least 1",
+    ]);
+    expect(details(() => batchBody({ ...bare, comparator: { kind: "numeric", rtol: 2 } }, nothing))).toEqual([
+      "--comparator rtol: at most 1",
+    ]);
+    expect(details(() => rentalBody({ hours: 0, gpu: "X", memory: 0 }, {}, ""))).toEqual([
+      "--memory: at least 1",
+      "--hours: at least 1",
+      "--ssh-key: must not be empty",
+    ]);
+    expect(details(() => rentalBody({ hours: 1, gpus: 1 }, {}, undefined))).toEqual([
+      "--gpu: name a GPU model or a provider",
+    ]);
+  });
+
+  test("that do not go together are refused before a broker is asked", () => {
+    expect(details(() => batchBody({ ...bare, consensus: 4, gpu: "X", gpus: 0 }, nothing))).toEqual([
+      "--consensus: is at most redundancy, which is 3; 1 takes a single result, unverified",
+      "--gpu: a job without GPUs names no model",
+    ]);
+  });
+
+  test("are what a broker's own refusal of a field is told under", async () => {
+    const fields = [
+      { field: "gpu_count", message: "asks for 9" },
+      { field: "elsewhere", message: "is odd" },
+    ];
+    const { status, title, retry } = PROBLEMS["bad-request"];
+    const problem = {
+      type: "about:blank",
+      title,
+      status,
+      detail: "",
+      code: "bad-request",
+      request_id: "",
+      retry,
+      fields,
+    };
+    const refused = toldAsTyped(batchBody(bare, nothing), Promise.reject(new ProblemError(problem, null)));
+    await expect(refused).rejects.toMatchObject({
+      problem: { fields: [{ field: "--gpus" }, { field: "elsewhere" }] },
+    });
   });
 });
 

@@ -3,7 +3,9 @@ import { InvalidArgumentError } from "commander";
 import type { z } from "zod";
 import type { BatchBody } from "../protocol/batch.ts";
 import type { RentalBody } from "../protocol/operations/job.ts";
+import { nameOf } from "../protocol/read.ts";
 import { CliError } from "./errors.ts";
+import { typedName } from "./flag-names.ts";
 import { checkJob, type JobInput } from "./job-file.ts";
 
 type Batch = z.input<typeof BatchBody>;
@@ -117,7 +119,7 @@ function checked(body: JobInput): JobInput {
   const result = checkJob(body);
   if ("job" in result) return result.job;
   throw new CliError("The job is not one that a broker would take.", {
-    details: result.problems.map(({ message }) => message),
+    details: result.problems.map(({ path, message }) => `${typedName(body, nameOf(path))}: ${message}`),
   });
 }
 

@@ -1,11 +1,11 @@
 // How jobs of both kinds and their panels read: one place for columns, facts and sentences.
-import { isDecided } from "../domain/job/batch.ts";
+import { isDecided, quorumOf } from "../domain/job/batch.ts";
 import type { BatchExecutionView, BatchJobView } from "../protocol/batch.ts";
+import type { JobView } from "../protocol/job-views.ts";
 import type { AnyJobView } from "../protocol/operations/job.ts";
-import type { JobView } from "../protocol/views.ts";
 import type { Io } from "./io.ts";
 import { type Column, renderFacts, renderTable } from "./output/table.ts";
-import { age, clean, moment, money, painted, runTime, shortDigest, span } from "./output/words.ts";
+import { age, clean, counted, moment, money, painted, runTime, shortDigest, span } from "./output/words.ts";
 
 /** Nothing more happens to it. */
 export function isOver(job: AnyJobView): boolean {
@@ -35,7 +35,7 @@ export function jobColumns(now: Date): readonly Column<AnyJobView>[] {
 function whereOf(job: AnyJobView): string {
   if (job.kind === "rental") return job.provider_name;
   const { executions_count: count } = job;
-  return count === 0 ? "" : `${count} ${count === 1 ? "machine" : "machines"}`;
+  return count === 0 ? "" : counted(count, "machine");
 }
 
 export const PANEL_COLUMNS: readonly Column<BatchExecutionView>[] = [
@@ -84,7 +84,7 @@ function describeBatch(io: Io, job: BatchJobView): string {
       ["Image", clean(job.docker_image)],
       ["Command", job.command.map(quoted).join(" ")],
       ["Machine", batchMachine(job)],
-      ["Agree", `${job.consensus} of up to ${job.redundancy} at once, compared ${comparatorWords(job)}`],
+      ["Agree", agreeWords(job)],
       ["Files", job.files.map(clean).join(", ")],
       ["Verdict", verdict && colours.bold(clean(verdict.sentence))],
       ["Digest", verdict?.digest],
@@ -96,6 +96,7 @@ function describeBatch(io: Io, job: BatchJobView): string {
       ...reasonFacts(job),
       ["Rate", `at most ${money(job.price_per_hour)}/h for each execution`],
       ["Cost", costWords(job)],
+      ["Refunded", Number(job.refunded) > 0 ? money(job.refunded) : null],
       ["Submitted", `${moment(job.submitted_at)} (${age(job.submitted_at, io.now())} ago)`],
       ["Result", job.status === "completed" ? `berth result ${job.id}` : null],
     ],
@@ -113,7 +114,7 @@ function describeRental(io: Io, job: JobView): string {
       ["Where", `${clean(job.provider_name)} (${clean(job.region)})`],
       [
         "Machine",
-        `${gpus}${declared}, ${job.cpu_cores} cores, ${job.memory_gb} GB memory, ${job.storage_gb} GB storage`,
+        `${gpus}${declared}, ${counted(job.cpu_cores, "core")}, ${job.memory_gb} GB memory, ${job.storage_gb} GB storage`,
       ],
       ["Image", job.runtime === "process" ? "none: plain processes" : clean(job.image)],
       ...reasonFacts(job),
@@ -156,7 +157,12 @@ function costWords({ cost_so_far, held }: AnyJobView): string {
 function batchMachine(job: BatchJobView): string {
   const model = job.gpu_model === null ? "GPU" : clean(job.gpu_model);
   const gpus = job.gpu_count > 0 ? `, ${job.gpu_count} × ${model}` : "";
-  return `${job.required_cpu} cores, ${job.required_memory} GB memory${gpus}, ${job.timeout_seconds} s at most`;
+  return `${counted(job.required_cpu, "core")}, ${job.required_memory} GB memory${gpus}, ${job.timeout_seconds} s at most`;
+}
+
+function agreeWords(job: BatchJobView): string {
+  if (quorumOf(job) === 1) return "nobody has to: one result is taken, unverified";
+  return `${quorumOf(job)} of up to ${job.redundancy} at once, compared ${comparatorWords(job)}`;
 }
 
 function comparatorWords({ comparator }: BatchJobView): string {
@@ -178,7 +184,7 @@ function recallWords(at: string, recheck: string | null): string {
 }
 
 /** As a shell would need it. */
-function quoted(argument: string): string {
+export function quoted(argument: string): string {
   const shown = clean(argument);
   return /^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", `'\\''`)}'`;
 }

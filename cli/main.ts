@@ -7,7 +7,11 @@ import { createCli } from "./program.ts";
 
 // Whoever reads the output may leave early, as `head` does: that is no error of ours.
 for (const stream of [process.stdout, process.stderr])
-  stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.error));
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT.done);
+    if (stream === process.stdout) process.stderr.write(`berth: the answer cannot be written (${error.code}).\n`);
+    process.exit(EXIT.error);
+  });
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
@@ -17,4 +21,8 @@ process.on("SIGINT", () => {
 
 const cli = createCli(processIo(interrupted.signal), packageJson.version);
 addCommands(cli, packageJson.version);
+// A broker that dies in the middle of an answer may leave a request that nothing holds the process open for: its time limit
+// has to strike, or the line ends in silence with Node's 13.
+const awake = setInterval(() => {}, 10_000);
 process.exitCode = await cli.run(process.argv.slice(2));
+clearInterval(awake);

@@ -55,7 +55,10 @@ export function originOf(text: string): string {
 }
 
 function tokenFor(io: Io, config: Config, broker: string): string | null {
-  if (io.env.BERTH_TOKEN) return io.env.BERTH_TOKEN;
+  if (io.env.BERTH_TOKEN) {
+    if (/^[\x21-\x7e]+$/.test(io.env.BERTH_TOKEN)) return io.env.BERTH_TOKEN;
+    throw new CliError("BERTH_TOKEN is no token: it has spaces, line breaks or letters that none has."); // never shown
+  }
   const login = config.brokers[broker];
   if (!login) return null;
   if (login.expires_at !== null && Date.parse(login.expires_at) <= io.now().getTime())
@@ -123,6 +126,23 @@ export function causeCode(error: unknown): string | null {
     if ("code" in at && typeof at.code === "string") return at.code;
   }
   return null;
+}
+
+const AWAY_MS = 120_000;
+
+/** A broker that restarts is waited for, one that stays away is told: by the clock, however long each look hangs. */
+export function absence() {
+  let since: number | null = null;
+  return {
+    /** before each look: it may be gone since then */
+    looks: () => {
+      since ??= performance.now();
+    },
+    answered: () => {
+      since = null;
+    },
+    isLong: () => since !== null && performance.now() - since > AWAY_MS,
+  };
 }
 
 /** Whether the same request may succeed a little later: for those who wait anyway. */

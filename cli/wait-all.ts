@@ -25,7 +25,7 @@ export async function awaitJobs(
 ): Promise<number> {
   const { io } = session;
   const deadline = timeoutSeconds === null ? null : AbortSignal.timeout(timeoutSeconds * 1000);
-  const onChange = (job: AnyJobView) => io.tell(changeLine(io, job));
+  const onChange = (job: AnyJobView, waits: string | null) => io.tell(changeLine(io, job, waits));
   const waits = ids.map((id) =>
     waitForJob(session, id, { goal, deadline, onChange, listens: ids.length <= MOST_STREAMS }),
   );
@@ -45,7 +45,6 @@ export async function awaitJobs(
   return jobs.every((job) => isGood(job, goal)) ? EXIT.done : EXIT.jobFailed;
 }
 
-function changeLine({ tellColours }: Session["io"], job: AnyJobView): string {
-  const waits = job.kind === "batch" && job.waiting !== null ? `: ${clean(job.waiting)}` : "";
-  return `${job.id}  ${painted(job.status, tellColours)}${waits}`;
+function changeLine({ tellColours }: Session["io"], job: AnyJobView, waits: string | null): string {
+  return `${job.id}  ${painted(job.status, tellColours)}${waits === null ? "" : `: ${clean(waits)}`}`;
 }

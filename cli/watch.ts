@@ -1,13 +1,11 @@
 // The same answer again and again: on a terminal in place, elsewhere each time that it changed.
 import type { Io } from "./io.ts";
 import { type Answer, formatOf, rendered } from "./output/present.ts";
-import { isPassing, pause } from "./session.ts";
+import { absence, isPassing, pause } from "./session.ts";
 
 const AGAIN_MS = 2_000;
 /** to the top left, and empty from there on */
 const HOME = "\u001b[H\u001b[2J";
-/** Looks in a row without an answer. */
-const MOST_MISSED = 30;
 
 /** @returns when it is over, or on Ctrl-C, which is how one ends it */
 export async function watch(
@@ -17,22 +15,24 @@ export async function watch(
 ): Promise<number> {
   const format = formatOf(flags);
   let before = "";
-  for (let missed = 0; missed <= MOST_MISSED; ) {
+  const away = absence();
+  for (;;) {
+    away.looks();
     try {
       const { answer, over } = await look();
-      missed = 0;
-      const now = format === "json" ? `${JSON.stringify(answer.data)}\n` : rendered(format, answer);
-      if (now !== before)
+      away.answered();
+      const data = `${JSON.stringify(answer.data)}\n`;
+      const now = format === "json" ? data : rendered(format, answer);
+      const said = io.terminal ? now : data; // that a job grew older is no news to a file
+      if (said !== before)
         io.write(io.terminal ? `${HOME}${now}` : `${before === "" || format === "json" ? "" : "\n"}${now}`);
-      before = now;
+      before = said;
       if (over) return 0;
     } catch (error) {
       if (io.signal.aborted) return 0;
-      if (!isPassing(error) || missed === MOST_MISSED) throw error;
-      missed += 1;
+      if (!isPassing(error) || away.isLong()) throw error;
     }
     await pause(AGAIN_MS, io.signal).catch(() => {});
     if (io.signal.aborted) return 0;
   }
-  return 0;
 }

@@ -5,7 +5,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Option } from "commander";
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
+import type { AnyJobView } from "../../protocol/operations/job.ts";
 import { CliError, EXIT } from "../errors.ts";
 import { jobsAnswer } from "../job-list.ts";
 import { present } from "../output/present.ts";
@@ -34,8 +35,13 @@ export function addAct(cli: Cli): void {
     .alias("cancel");
   cli.does(stop, async (flags, ids) => {
     const { client, io } = await cli.open(flags);
-    const stopped = [];
-    for (const id of new Set(ids)) stopped.push(await client.stopJob({ params: { id } }));
+    const stopped: AnyJobView[] = [];
+    try {
+      for (const id of new Set(ids)) stopped.push(await client.stopJob({ params: { id } }));
+    } catch (error) {
+      if (stopped.length > 0) io.tell(`Stopped before that: ${stopped.map(({ id }) => id).join(" ")}`);
+      throw error;
+    }
     present(io, flags, jobsAnswer(io, stopped, null));
   });
 

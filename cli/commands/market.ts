@@ -4,12 +4,13 @@ import { Option } from "commander";
 import type { z } from "zod";
 import { MARKET_SORTS } from "../../domain/placement/facets.ts";
 import { PROVIDER_STATUSES, RUNTIMES } from "../../domain/provider/state.ts";
+import type { OfferView } from "../../protocol/market-views.ts";
 import type { SearchQuery } from "../../protocol/operations/provider.ts";
-import type { OfferView } from "../../protocol/views.ts";
 import { type CreateFlags, created, withCreateFlags } from "../create.ts";
 import { type EnvFlags, envOf, withEnvFlags } from "../env-flags.ts";
 import { CliError } from "../errors.ts";
 import { estimateAnswer } from "../estimate.ts";
+import { toldAsTyped } from "../flag-names.ts";
 import { modelNamed } from "../gpu-name.ts";
 import { type RentFlags, rentalBody } from "../job-flags.ts";
 import { present } from "../output/present.ts";
@@ -127,8 +128,9 @@ export function addMarket(cli: Cli): void {
     const session = await cli.open(flags);
     const named = flags.gpu === undefined ? {} : { gpu: await modelNamed(session.client, flags.gpu) };
     const body = rentalBody({ ...flags, ...named }, env, sshKey);
-    if (!flags.dryRun) return created(session, flags, [body]);
-    present(cli.io, flags, estimateAnswer(cli.io, [await session.client.estimateJob({ body })]));
+    if (!flags.dryRun) return toldAsTyped(body, created(session, flags, [body]));
+    const estimate = await toldAsTyped(body, session.client.estimateJob({ body }));
+    present(cli.io, flags, estimateAnswer(cli.io, [estimate]));
     return;
   });
 }

@@ -1,11 +1,24 @@
 // nodes, stats, billing: the machines behind it all, the totals, and the money.
 
+import { Option } from "commander";
 import type { z } from "zod";
+import {
+  NODE_SORTS,
+  NODE_STATUSES,
+  type NodeSort,
+  type NodeStatus,
+  STANDINGS,
+  type Standing,
+} from "../../domain/provider/node-status.ts";
+import { RUNTIMES, type Runtime } from "../../domain/provider/state.ts";
 import type { EntryView } from "../../protocol/account-views.ts";
+import { ProblemError } from "../../protocol/client.ts";
 import type { NetworkNodeView } from "../../protocol/node-views.ts";
+import { CliError } from "../errors.ts";
+import { quoted } from "../job-words.ts";
 import { present } from "../output/present.ts";
 import { type Column, renderFacts, renderTable } from "../output/table.ts";
-import { age, clean, moment, money, painted } from "../output/words.ts";
+import { age, clean, counted, moment, money, painted } from "../output/words.ts";
 import { type Cli, wholeNumber } from "../program.ts";
 import type { CommonFlags } from "../session.ts";
 
@@ -41,23 +54,50 @@ const ENTRY_COLUMNS: readonly Column<z.infer<typeof EntryView>>[] = [
   { title: "JOB", cell: ({ job_id }) => job_id ?? "", wide: true },
 ];
 
+interface NodeFlags {
+  readonly status?: NodeStatus;
+  readonly standing?: Standing;
+  readonly runtime?: Runtime;
+  readonly gpu?: boolean;
+  readonly region?: string;
+  readonly search?: string;
+  readonly sort?: NodeSort;
+  readonly all?: boolean;
+  readonly limit: number;
+}
+
 export function addNetwork(cli: Cli): void {
   const nodes = cli
     .add("nodes [id]", "the machines that run batch jobs, or one of them")
+    .addOption(new Option("--status <status>", "").choices([...NODE_STATUSES]))
+    .addOption(new Option("--standing <standing>", "what is known of its results").choices([...STANDINGS]))
+    .addOption(new Option("--runtime <runtime>", "").choices([...RUNTIMES]))
+    .option("--gpu", "with a GPU only")
+    .option("--region <region>", "")
+    .option("--search <text>", "part of a name, an id, an owner, a region or a GPU model")
+    .addOption(new Option("--sort <by>", "(default: newest)").choices([...NODE_SORTS]))
     .option("--all", "every one of them, page by page")
     .option("--limit <n>", "how many at most", wholeNumber, 100);
-  cli.does<CommonFlags & { readonly all?: boolean; readonly limit: number }>(nodes, async (flags, [id]) => {
+  cli.does<CommonFlags & NodeFlags>(nodes, async (flags, [id]) => {
     const { client, io } = await cli.open(flags);
     if (id !== undefined) {
-      const node = await client.getNode({ params: { id } });
+      const node = await client.getNode({ params: { id } }).catch((error: unknown) => {
+        if (!(error instanceof ProblemError) || error.problem.code !== "not-found") throw error;
+        throw new CliError(`No machine has the id ${clean(id)}.`, {
+          remedy: `By a part of its name: berth nodes --search ${quoted(id)}`,
+        });
+      });
       present(io, flags, { data: node, names: [node.id], text: () => describeNode(cli, node) });
       return;
     }
+    const { status, standing, runtime, region, search, sort } = flags;
+    const given = { status, standing, runtime, region, search, sort, gpu: flags.gpu ? "true" : undefined };
+    const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     const found: NetworkNodeView[] = [];
     let cursor: string | null | undefined;
     do {
       const left = flags.all ? 100 : Math.max(1, Math.min(100, flags.limit - found.length));
-      const page = await client.listNodes({ query: { limit: String(left), ...(cursor ? { cursor } : {}) } });
+      const page = await client.listNodes({ query: { ...asked, limit: String(left), ...(cursor ? { cursor } : {}) } });
       found.push(...page.nodes);
       cursor = page.next_cursor;
     } while (cursor !== null && (flags.all || found.length < flags.limit));
@@ -65,7 +105,11 @@ export function addNetwork(cli: Cli): void {
       data: { nodes: found, count: found.length, next_cursor: cursor },
       names: found.map((node) => node.id),
       text: (wide) =>
-        found.length === 0 ? "No machine is here yet.\n" : renderTable(NODE_COLUMNS, found, { ...io, wide }),
+        found.length === 0
+          ? Object.keys(asked).length > 0
+            ? "No machine fits.\n"
+            : "No machine is here yet.\n"
+          : renderTable(NODE_COLUMNS, found, { ...io, wide }),
     });
     if (cursor !== null) io.tell("There are more; --all shows them.");
   });
@@ -82,7 +126,7 @@ export function addNetwork(cli: Cli): void {
           [
             ["Nodes", `${machines.online} online, ${machines.busy} busy, ${machines.total} in all`],
             ["Owners", `${berth.owners_online} with a machine that is there`],
-            ["Resources", `${resources.total_cpu_cores} cores, ${resources.total_memory_gb} GB memory`],
+            ["Resources", `${counted(resources.total_cpu_cores, "core")}, ${resources.total_memory_gb} GB memory`],
             [
               "Jobs",
               `${jobs.running} running, ${jobs.completed} completed, ${jobs.failed} failed, ${jobs.total} in all`,
@@ -149,7 +193,7 @@ function describeNode({ io }: Cli, node: NetworkNodeView): string {
       ["Provider", node.provider_id === node.id ? null : node.provider_id],
       ["Status", `${painted(node.status, io.colours)} (${node.provider_status})`],
       ["Region", clean(node.region)],
-      ["Machine", `${node.cpu_cores} cores, ${node.memory_gb} GB memory${gpus ? `, ${gpus}` : ""}`],
+      ["Machine", `${counted(node.cpu_cores, "core")}, ${node.memory_gb} GB memory${gpus ? `, ${gpus}` : ""}`],
       ["Runs", node.runtime],
       ["Owner", node.owner],
       ["Reputation", String(node.reputation_score)],
@@ -160,6 +204,7 @@ function describeNode({ io }: Cli, node: NetworkNodeView): string {
       ],
       ["Proven", evidence.proven ? "yes" : "not yet"],
       ["Quarantined", evidence.quarantined ? clean(evidence.quarantine_reason ?? "yes") : null],
+      ["Held back", evidence.held_back && clean(evidence.held_back)],
       ["Seen", `${age(node.last_heartbeat, io.now())} ago`],
     ],
     io.colours,

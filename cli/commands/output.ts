@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { z } from "zod";
 import type { BatchExecutionView, BatchJobView } from "../../protocol/batch.ts";
+import type { AnyJobView } from "../../protocol/operations/job.ts";
 import { CliError, EXIT } from "../errors.ts";
 import { followEvents } from "../event-stream.ts";
 import { isOver, reasonFacts } from "../job-words.ts";
@@ -90,7 +91,7 @@ async function follow(session: Session, id: string, tail: Readonly<Record<string
     }
   } catch (error) {
     if (!io.signal.aborted) throw error;
-    io.tell(`berth: the job goes on; go on reading: berth logs -f ${id}`);
+    io.tell(goesOn(id));
   }
   return EXIT.interrupted;
 }
@@ -102,19 +103,36 @@ async function batchLogs(session: Session, flags: LogFlags, seen: BatchJobView):
     throw new CliError(`It is still ${seen.status}: what machines wrote is shown once it is decided.`, {
       remedy: `Wait for it: berth logs -f ${id}`,
     });
-  const onChange = ({ status }: { readonly status: string }) => io.tell(`${id}  ${status}`);
-  const job = isOver(seen)
-    ? seen
-    : await waitForJob(session, id, { goal: "end", deadline: null, onChange, listens: true });
+  const job = isOver(seen) ? seen : await verdictOf(session, id);
+  if (job === null) return EXIT.interrupted;
   const panel = (await panelOf(session, job)).filter(({ number }) => (flags.execution ?? number) === number);
-  if (panel.length === 0)
-    throw new CliError(flags.execution === undefined ? "No machine ran it." : "The panel has no such number.");
+  if (panel.length === 0 && flags.execution !== undefined) throw new CliError("The panel has no such number.");
+  if (panel.length === 0) io.tell("berth: no machine ran it.");
   for (const one of panel) {
     if (panel.length > 1) io.tell(io.tellColours.bold(titleOf(one)));
-    for (const text of [one.result, one.logs, one.error_message && `${one.error_message}\n`])
+    for (const text of [one.result, one.logs])
       if (text) writeOutput(session, lastLines(text.endsWith("\n") ? text : `${text}\n`, flags.tail));
+    if (one.error_message) io.tell(`berth: ${clean(one.error_message)}`); // the broker's word, not the program's
   }
-  return EXIT.done;
+  if (flags.follow && job.reason) io.tell(`berth: ${job.status}. ${clean(job.reason.sentence)}`);
+  return flags.follow && job.status !== "completed" ? EXIT.jobFailed : EXIT.done;
+}
+
+/** The job once it is decided; null after Ctrl-C. */
+async function verdictOf(session: Session, id: string): Promise<AnyJobView | null> {
+  const { io } = session;
+  const onChange = ({ status }: { readonly status: string }) => io.tell(`${id}  ${status}`);
+  try {
+    return await waitForJob(session, id, { goal: "end", deadline: null, onChange, listens: true });
+  } catch (error) {
+    if (!io.signal.aborted) throw error;
+    io.tell(goesOn(id));
+    return null;
+  }
+}
+
+function goesOn(id: string): string {
+  return `berth: the job goes on; go on reading: berth logs -f ${id}`;
 }
 
 function titleOf({ number, provider_name, vote, status, exit_code }: BatchExecutionView): string {
@@ -133,7 +151,11 @@ function lastLines(text: string, count: number | undefined): string {
 
 async function writeFolder({ io, client }: Session, folder: string, job: BatchJobView): Promise<void> {
   const { executions } = await client.listJobExecutions({ params: { id: job.id } });
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(`${clean(folder)} cannot be made a folder (${error.code}).`, {
+      remedy: "Name another one with --output-dir",
+    });
+  });
   await writeFile(join(folder, "stdout"), job.result ?? "");
   await writeFile(join(folder, "job.json"), `${JSON.stringify({ ...job, executions }, null, 2)}\n`);
   io.write(`${join(folder, "stdout")}\n${join(folder, "job.json")}\n`);
@@ -145,6 +167,6 @@ async function writeFolder({ io, client }: Session, folder: string, job: BatchJo
       throw new CliError(`${clean(path)} would lie outside of ${folder}.`);
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, Buffer.from(content, "base64"));
-    io.write(`${to}\n`);
+    io.write(`${clean(join(folder, "files", path))}\n`);
   }
 }

@@ -5,6 +5,7 @@ import { type CreateFlags, created, withCreateFlags } from "../create.ts";
 import { type EnvFlags, envOf, withEnvFlags } from "../env-flags.ts";
 import { CliError } from "../errors.ts";
 import { estimateAnswer } from "../estimate.ts";
+import { toldAsTyped } from "../flag-names.ts";
 import { modelNamed } from "../gpu-name.ts";
 import { readText } from "../inputs.ts";
 import { type JobInput, readJobFile } from "../job-file.ts";
@@ -46,7 +47,8 @@ export function addSubmit(cli: Cli): void {
     batchBody(flags, { env, ...input, command }); // what no broker would take is told before one is asked
     const session = await cli.open(flags);
     const gpu = typeof flags.gpu === "string" ? { gpu: await modelNamed(session.client, flags.gpu) } : {};
-    return sent(session, flags, [batchBody({ ...flags, ...gpu }, { env, ...input, command })]);
+    const body = batchBody({ ...flags, ...gpu }, { env, ...input, command });
+    return toldAsTyped(body, sent(session, flags, [body]));
   });
 
   const apply = withCreateFlags(

@@ -44,7 +44,7 @@ fish:  berth completion fish | source         in ~/.config/fish/config.fish`,
         renderFacts(
           [
             ["berth", version],
-            ["Broker", `${broker}: ${theirs === null ? "does not answer" : Object.values(theirs).join(", ")}`],
+            ["Broker", `${broker}: ${theirs === null ? "does not answer" : `${theirs.version}, ${theirs.status}`}`],
           ],
           cli.io.colours,
         ),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clean, harmless, money, runTime, shortDigest, span } from "./words.ts";
+import { clean, counted, harmless, money, runTime, shortDigest, span } from "./words.ts";
 
 test("money is never rounded, and shows cents at least", () => {
   expect(["0.389000", "12.000000", "0.000001", "-3.100000"].map(money)).toEqual([
@@ -29,4 +29,8 @@ test("whatever others wrote, one line of it holds no control character", () => {
       expect(clean(`\u001b[${text}`)).toMatch(/^\P{Cc}*$/u);
     }),
   );
+});
+
+test("one is counted as one", () => {
+  expect([0, 1, 2].map((count) => counted(count, "core"))).toEqual(["0 cores", "1 core", "2 cores"]);
 });

@@ -26,6 +26,11 @@ export function money(text: string): string {
   return `${text.startsWith("-") ? "-" : ""}$${whole}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
 }
 
+/** "1 core", "2 cores" */
+export function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}
+
 const STEPS = [
   [86_400, "d"],
   [3_600, "h"],
