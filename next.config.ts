@@ -8,6 +8,9 @@ const config: NextConfig = {
   typescript: { ignoreBuildErrors: true },
   // Native or stateful packages stay outside the bundle, so that the pages and web/main.ts share one copy.
   serverExternalPackages: ["postgres", "pg", "bullmq", "pino", "prom-client", "ssh2", "@lydell/node-pty"],
+  // No page waits for what it is called. Streamed, its title would come after the page, and a page that is read again
+  // would have none in between.
+  htmlLimitedBots: /.*/,
   devIndicators: false,
   images: { unoptimized: true },
 };

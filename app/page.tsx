@@ -24,10 +24,12 @@ import { Live } from "../components/ui/live.tsx";
 import { Pager } from "../components/ui/pager.tsx";
 import { Moment } from "../components/ui/time.tsx";
 import { SearchQuery } from "../protocol/operations/provider.ts";
+import { readAs } from "../protocol/read.ts";
 import { searchText } from "../protocol/search-text.ts";
 import { marketFigures } from "../server/usecases/provider/market-figures.ts";
 import { searchOffers } from "../server/usecases/provider/search-offers.ts";
 import { deps, principal } from "./context.ts";
+import { listAt } from "./list-at.ts";
 import type { SearchParams } from "./search-params.ts";
 import { saveSearchAction } from "./searches/actions.ts";
 
@@ -40,9 +42,9 @@ function parse(written: MarketQuery): { query: SearchQuery; refused: Record<stri
   const kept: Record<string, string | string[]> = { ...wireQuery(written), limit: PAGE };
   // Ends are held against each other only where each is right by itself, so that a second look may refuse more.
   for (;;) {
-    const whole = SearchQuery.safeParse(kept);
-    if (whole.success) return { query: whole.data, refused };
-    for (const { path, message } of whole.error.issues) {
+    const { data, problems } = readAs(SearchQuery, kept);
+    if (problems === null) return { query: data, refused };
+    for (const { path, message } of problems) {
       const field = String(path[0]);
       refused[field] = message;
       delete kept[field];
@@ -66,8 +68,8 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
   const given = readMarketQuery(await searchParams);
   const { query, refused } = parse(given);
   const written = without(given, refused);
-  const [{ offers, next_cursor: next, facets }, figures, who] = await Promise.all([
-    searchOffers(deps(), query),
+  const [{ offers, next_cursor: next, facets, onFirst }, figures, who] = await Promise.all([
+    listAt(query.cursor, (cursor) => searchOffers(deps(), { ...query, cursor })),
     marketFigures(deps(), query.gpu ?? []),
     principal(),
   ]);
@@ -125,7 +127,7 @@ export default async function MarketPage({ searchParams }: { readonly searchPara
         )}
         <Pager
           label="Offers"
-          firstHref={written.cursor ? marketHref(written, {}) : null}
+          firstHref={onFirst ? null : marketHref(written, {})}
           nextHref={next ? marketHref(written, { cursor: [next] }) : null}
         />
       </section>

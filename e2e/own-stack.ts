@@ -20,6 +20,8 @@ export interface OwnStack {
   owner(machine: string): Promise<BerthClient>;
   /** Takes reputation as an offline edge does, without the two minutes that it takes. @returns the event's id */
   takeReputation(providerId: string, points: number): Promise<number>;
+  /** Puts a machine in quarantine as a check of its results does. */
+  quarantine(providerId: string, reason: string): Promise<void>;
   /** Makes a node that has a kubelet already the one that a provider was issued: no test can join a second machine. */
   adoptNode(providerId: string, nodeName: string): Promise<void>;
   stop(): Promise<void>;
@@ -49,6 +51,12 @@ export async function startOwnStack(over: Readonly<Record<string, string>> = {})
         return client;
       },
       takeReputation: (providerId, points) => withDatabase(dataDir, (sql) => takeReputation(sql, providerId, points)),
+      quarantine: (providerId, reason) =>
+        withDatabase(dataDir, async (sql) => {
+          await sql`insert into provider_evidence (provider_id, at, quarantined_at, quarantine_reason)
+            values (${providerId}, now(), now(), ${reason})
+            on conflict (provider_id) do update set quarantined_at = now(), quarantine_reason = ${reason}`;
+        }),
       adoptNode: (providerId, nodeName) =>
         withDatabase(dataDir, async (sql) => {
           await sql`update provider_nodes set node_name = ${nodeName}, next_reconcile_at = now()

@@ -89,6 +89,22 @@ test("a filter that makes no sense is refused by name, and the rest still counts
   await expect(page.locator("table tbody tr").first()).toBeVisible();
 });
 
+test("a table too wide for its window scrolls within itself, by keys too, and is a stop of them only then", async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 840, height: 900 });
+  await page.goto("/");
+  await page.waitForLoadState("networkidle");
+  const box = page.getByRole("group", { name: "Offers" });
+  await box.focus();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => box.evaluate(({ scrollLeft }) => scrollLeft)).toBeGreaterThan(0);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(840);
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await expect(box).toHaveCount(0);
+});
+
 test("the keys of the console go where they say", async ({ page }) => {
   await page.goto("/");
   await page.waitForLoadState("networkidle");

@@ -7,9 +7,9 @@ import { Page } from "../../components/shell/page.tsx";
 import { LinkButton } from "../../components/ui/button.tsx";
 import { Empty } from "../../components/ui/empty.tsx";
 import { Pager } from "../../components/ui/pager.tsx";
-import { jobOperations } from "../../protocol/operations/job.ts";
 import { getBilling } from "../../server/usecases/billing/get-billing.ts";
 import { deps, loginOptions, principal } from "../context.ts";
+import { listAt } from "../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../search-params.ts";
 
 export const metadata: Metadata = { title: "Billing" };
@@ -20,15 +20,15 @@ export default async function BillingPage({ searchParams }: { readonly searchPar
     return (
       <Page eyebrow="Billing" title="Your balance">
         <LoginFirst title="Log in to see your balance" options={loginOptions()}>
-          Every hold, charge and release is listed here, to the millionth of a dollar.
+          Every hold, charge, release and refund is listed here, to the millionth of a dollar.
         </LoginFirst>
         <Formula />
       </Page>
     );
   }
-  const cursor = first((await searchParams).cursor);
-  const query = jobOperations.getBilling.query.safeParse({ cursor });
-  const { entries, next_cursor: next, ...billing } = await getBilling(deps(), who, query.success ? query.data : {});
+  const given = first((await searchParams).cursor);
+  const page = await listAt(given, (cursor) => getBilling(deps(), who, { cursor }));
+  const { entries, next_cursor: next, onFirst, ...billing } = page;
   return (
     <Page eyebrow="Billing" title="Your balance">
       <Balance billing={billing} />
@@ -42,7 +42,7 @@ export default async function BillingPage({ searchParams }: { readonly searchPar
         )}
         <Pager
           label="Entries"
-          firstHref={cursor ? "/billing" : null}
+          firstHref={onFirst ? null : "/billing"}
           nextHref={next ? hrefOf("/billing", { cursor: next }) : null}
         />
       </section>

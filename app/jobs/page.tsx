@@ -13,6 +13,7 @@ import { RENTAL_STATUSES } from "../../domain/job/status.ts";
 import { jobOperations } from "../../protocol/operations/job.ts";
 import { listJobs } from "../../server/usecases/job/list-jobs.ts";
 import { deps, loginOptions, principal } from "../context.ts";
+import { listAt } from "../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../search-params.ts";
 
 export const metadata: Metadata = { title: "Jobs" };
@@ -61,10 +62,11 @@ export default async function JobsPage({ searchParams }: { readonly searchParams
     );
   }
   const params = await searchParams;
-  const given = { kind: first(params.kind), status: first(params.status), cursor: first(params.cursor) };
+  const given = { kind: first(params.kind), status: first(params.status) };
   const query = jobOperations.listJobs.query.safeParse(given);
-  const { jobs, next_cursor: next } = await listJobs(deps(), who, query.success ? query.data : {});
   const { kind, status } = query.success ? query.data : {};
+  const page = await listAt(first(params.cursor), (cursor) => listJobs(deps(), who, { kind, status, cursor }));
+  const { jobs, next_cursor: next } = page;
   const filtered = kind !== undefined || status !== undefined;
   return (
     <Page
@@ -114,7 +116,7 @@ export default async function JobsPage({ searchParams }: { readonly searchParams
         )}
         <Pager
           label="Jobs"
-          firstHref={given.cursor ? hrefOf("/jobs", { kind, status }) : null}
+          firstHref={page.onFirst ? null : hrefOf("/jobs", { kind, status })}
           nextHref={next ? hrefOf("/jobs", { kind, status, cursor: next }) : null}
         />
       </section>

@@ -9,10 +9,10 @@ import { LinkButton } from "../../components/ui/button.tsx";
 import { Empty } from "../../components/ui/empty.tsx";
 import { Live } from "../../components/ui/live.tsx";
 import { Pager } from "../../components/ui/pager.tsx";
-import { ownProviderOperations } from "../../protocol/operations/own-provider.ts";
 import { fleetTotals } from "../../server/usecases/provider/fleet-totals.ts";
 import { listOwnProviders } from "../../server/usecases/provider/list-own-providers.ts";
 import { deps, loginOptions, principal } from "../context.ts";
+import { listAt } from "../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../search-params.ts";
 
 export const metadata: Metadata = { title: "Provider" };
@@ -30,10 +30,9 @@ export default async function ProviderPage({ searchParams }: { readonly searchPa
       </Page>
     );
   }
-  const given = { cursor: first((await searchParams).cursor) };
-  const query = ownProviderOperations.listOwnProviders.query.safeParse(given);
-  const [{ providers, next_cursor: next }, fleet] = await Promise.all([
-    listOwnProviders(deps(), who, query.success ? query.data : {}),
+  const given = first((await searchParams).cursor);
+  const [{ providers, next_cursor: next, onFirst }, fleet] = await Promise.all([
+    listAt(given, (cursor) => listOwnProviders(deps(), who, { cursor })),
     fleetTotals(deps(), who),
   ]);
   if (fleet.machines === 0) {
@@ -77,7 +76,7 @@ export default async function ProviderPage({ searchParams }: { readonly searchPa
           <MachinesTable machines={providers} now={deps().clock.now().toISOString()} />
           <Pager
             label="Machines"
-            firstHref={given.cursor ? "/provider" : null}
+            firstHref={onFirst ? null : "/provider"}
             nextHref={next ? hrefOf("/provider", { cursor: next }) : null}
           />
         </section>

@@ -9,10 +9,10 @@ import { LinkButton } from "../../components/ui/button.tsx";
 import { Empty } from "../../components/ui/empty.tsx";
 import { Live } from "../../components/ui/live.tsx";
 import { Pager } from "../../components/ui/pager.tsx";
-import { Cursor } from "../../protocol/fields.ts";
 import { listAlerts } from "../../server/usecases/search/alerts.ts";
 import { listSavedSearches } from "../../server/usecases/search/list-saved-searches.ts";
 import { deps, loginOptions, principal } from "../context.ts";
+import { listAt } from "../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../search-params.ts";
 import { forgetSearchAction, readAlertsAction } from "./actions.ts";
 
@@ -31,10 +31,10 @@ export default async function SearchesPage({ searchParams }: { readonly searchPa
       </Page>
     );
   }
-  const cursor = Cursor.safeParse(first((await searchParams).cursor)).data;
-  const [{ saved_searches: searches }, { alerts, unread, next_cursor: next }] = await Promise.all([
+  const given = first((await searchParams).cursor);
+  const [{ saved_searches: searches }, { alerts, unread, next_cursor: next, onFirst }] = await Promise.all([
     listSavedSearches(deps(), who),
-    listAlerts(deps(), who, { cursor }),
+    listAt(given, (cursor) => listAlerts(deps(), who, { cursor })),
   ]);
   return (
     <Page
@@ -67,7 +67,7 @@ export default async function SearchesPage({ searchParams }: { readonly searchPa
         )}
         <Pager
           label="Alerts"
-          firstHref={cursor ? "/searches" : null}
+          firstHref={onFirst ? null : "/searches"}
           nextHref={next ? hrefOf("/searches", { cursor: next }) : null}
         />
       </section>

@@ -1,6 +1,7 @@
 // What the job would cost at most, who could run it now, and what to know before it is sent.
 import type { BatchEstimateView } from "../../protocol/batch.ts";
 import { Panel } from "../shell/page.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Money } from "../ui/money.tsx";
 import { Notice } from "../ui/notice.tsx";
 
@@ -27,22 +28,23 @@ export function BatchEstimate({ estimate, stale }: BatchEstimateProps) {
 function Figures({ estimate }: { readonly estimate: BatchEstimateView }) {
   return (
     <>
-      <dl className="facts">
-        <dt>Owners whose machines fit</dt>
-        <dd className="num">{estimate.owners}</dd>
-        <dt>Of them free now</dt>
-        <dd className="num">{estimate.owners_free}</dd>
-        <dt>Needed to decide</dt>
-        <dd className="num">{estimate.quorum}</dd>
-        <dt>A run, at most, per hour</dt>
-        <dd>
+      <Facts>
+        <Fact name="Owners whose machines fit" className="num">
+          {estimate.owners}
+        </Fact>
+        <Fact name="Of them free now" className="num">
+          {estimate.owners_free}
+        </Fact>
+        <Fact name="Needed to decide" className="num">
+          {estimate.quorum}
+        </Fact>
+        <Fact name="A run, at most, per hour">
           <Money usd={estimate.price_per_hour} />
-        </dd>
-        <dt className="sum">Held first</dt>
-        <dd className="sum">
+        </Fact>
+        <Fact name="Held first" sum>
           <Money usd={estimate.hold} />
-        </dd>
-      </dl>
+        </Fact>
+      </Facts>
       {estimate.notices.length > 0 && (
         <div className="mt-3">
           <Notice tone="wait">

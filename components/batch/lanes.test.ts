@@ -73,6 +73,7 @@ test("a run without a result says why in its place of a vote", () => {
   expect(voteOf({ ...ran, end: "timed-out" }).words).toBe("took too long");
   expect(voteOf({ ...ran, status: "stopped", end: "cancelled" }).mark).toBe("cancelled");
   expect(voteOf({ ...ran, status: "succeeded", revealed: false })).toEqual({ mark: "hidden", words: "delivered" });
+  expect(voteOf({ ...ran, status: "succeeded", revealed: true }).mark).toBe("undecided");
   expect(voteOf({ ...ran, status: "succeeded", vote: "disagreed" }).mark).toBe("disagreed");
 });
 

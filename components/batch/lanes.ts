@@ -135,10 +135,11 @@ export const END_WORDS = {
   "cannot-run": "the machine cannot run it",
   infrastructure: "the machine failed",
   "provider-silent": "the machine fell silent",
+  suspended: "the machine may run nothing any more",
   cancelled: "was not needed any more",
 } as const satisfies Record<BatchEnd, string>;
 
-export type Mark = "agreed" | "disagreed" | "waiting" | "running" | "hidden" | "none" | "cancelled";
+export type Mark = "agreed" | "disagreed" | "waiting" | "running" | "hidden" | "undecided" | "none" | "cancelled";
 
 export interface VoteWords {
   readonly mark: Mark;
@@ -155,10 +156,10 @@ export function voteOf(execution: Voted): VoteWords {
   if (status === "scheduled") return { mark: "waiting", words: "queued" };
   if (!execution.completed_at && status === "running") return { mark: "running", words: "running" };
   if (end === "cancelled") return { mark: "cancelled", words: END_WORDS.cancelled };
-  if (end === "exit-code") return { mark: "none", words: exitCode === null ? "no vote" : `exit code ${exitCode}` };
+  if (end === "exit-code") return { mark: "none", words: exitCode === null ? "it failed" : `exit code ${exitCode}` };
   if (end) return { mark: "none", words: END_WORDS[end] };
   if (!execution.revealed) return { mark: "hidden", words: "delivered" };
-  return { mark: "none", words: "no vote" };
+  return { mark: "undecided", words: "not decided" };
 }
 
 /** For the marks of a list: how many owners stand behind a result, of how many that it needs, of how many runs. */

@@ -98,7 +98,7 @@ function Run({ execution, axis, now, groups, decided }: RunProps) {
       <div className="min-w-0 text-cell max-md:flex max-md:flex-wrap max-md:items-baseline max-md:gap-x-2">
         <p className="truncate">
           <span className="num mr-2 text-ink-3">{execution.number}</span>
-          <Link className="link font-[560]" href={`/network/${execution.node_id}`}>
+          <Link className="link font-[560]" href={`/network/${execution.provider_id}`}>
             {execution.provider_name}
           </Link>
         </p>
@@ -159,14 +159,21 @@ function Paid({ execution, decided }: { readonly execution: BatchExecutionView; 
   if (execution.paid_by === null) return decided ? <span>not paid</span> : null;
   return (
     <span>
-      <Money usd={execution.cost} className="text-ink-2" /> paid by {execution.paid_by === "customer" ? "you" : "Berth"}
+      <Money usd={execution.cost} className="text-ink-2" /> {PAID_BY[execution.paid_by]}
     </span>
   );
 }
 
+const PAID_BY = {
+  customer: "paid by you",
+  verification: "paid by Berth",
+  refunded: "given back to you",
+} as const satisfies Record<NonNullable<BatchExecutionView["paid_by"]>, string>;
+
 const VOTES: Readonly<Record<Mark, { readonly path: string; readonly hue: string }>> = {
   agreed: { path: "M1 5.4l2.8 3L9 1.6", hue: "text-free" },
   disagreed: { path: "M1.5 1.5l7 7M8.5 1.5l-7 7", hue: "text-bad" },
+  undecided: { path: "M1.5 3.5h7M1.5 6.5h7", hue: "text-ink-2" },
   none: { path: "M1 5h8", hue: "text-bad" },
   cancelled: { path: "M1 5h8", hue: "text-off" },
   waiting: { path: "M5 1.2a3.8 3.8 0 1 0 0 7.6a3.8 3.8 0 1 0 0-7.6", hue: "text-mining" },
@@ -200,6 +207,7 @@ function Legend() {
         [
           ["agreed", "agreed"],
           ["disagreed", "disagreed"],
+          ["undecided", "not decided"],
           ["none", "no result"],
           ["cancelled", "not needed"],
         ] as const

@@ -13,7 +13,13 @@ const job: BatchJobView = {
   ...{ credits_required: 0, assurance: "standard", dispatch: "lazy", comparator: { kind: "exact" }, files: [] },
   ...{ network: false, reusable: false, gpu_count: 0, gpu_model: null, timeout_seconds: 300, queue_timeout: 600 },
   ...{ reason: null, verdict: null, waiting: null, queue_position: null, executions_count: 2 },
-  ...{ price_per_hour: "0.042000", cost_so_far: "0.000024", held: "0.000000", created_at: "2026-03-01T00:00:00Z" },
+  ...{
+    price_per_hour: "0.042000",
+    cost_so_far: "0.000024",
+    refunded: "0.000000",
+    held: "0.000000",
+    created_at: "2026-03-01T00:00:00Z",
+  },
 };
 
 test("a usual job is submitted again with what it says, and nothing that is usual", () => {

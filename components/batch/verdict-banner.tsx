@@ -2,6 +2,7 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
 import type { BatchJobView, VerdictView } from "../../protocol/batch.ts";
+import { Money } from "../ui/money.tsx";
 import { Notice } from "../ui/notice.tsx";
 import { Moment } from "../ui/time.tsx";
 import { DigestMark } from "./digest-mark.tsx";
@@ -27,7 +28,7 @@ export function VerdictBanner({ job }: { readonly job: BatchJobView }) {
   const [title, tone] = KINDS[verdict.kind];
   return (
     <>
-      {verdict.recalled_at && <Recalled verdict={verdict} at={verdict.recalled_at} />}
+      {verdict.recalled_at && <Recalled verdict={verdict} at={verdict.recalled_at} refunded={job.refunded} />}
       <Notice tone={verdict.recalled_at ? "plain" : tone} title={title}>
         <p>{verdict.sentence}</p>
         {reason && <p className="text-ink-2">{reason.remedy}</p>}
@@ -53,7 +54,14 @@ export function VerdictBanner({ job }: { readonly job: BatchJobView }) {
   );
 }
 
-function Recalled({ verdict, at }: { readonly verdict: VerdictView; readonly at: string }) {
+interface RecalledProps {
+  readonly verdict: VerdictView;
+  readonly at: string;
+  /** USD */
+  readonly refunded: string;
+}
+
+function Recalled({ verdict, at, refunded }: RecalledProps) {
   return (
     <Notice tone="bad" title="This result was taken back.">
       <p>
@@ -70,6 +78,11 @@ function Recalled({ verdict, at }: { readonly verdict: VerdictView; readonly at:
           "It uses the network, so nobody can tell now what was right: submit it again if you need it."
         )}
       </p>
+      {Number(refunded) > 0 && (
+        <p>
+          <Money usd={refunded} /> is given back to you.
+        </p>
+      )}
     </Notice>
   );
 }
@@ -84,6 +97,7 @@ function Waiting({ job }: { readonly job: BatchJobView }) {
   if (!job.waiting) return DOING[job.status] ? <Notice>{DOING[job.status]}</Notice> : null;
   return (
     <Notice tone="wait" title={job.waiting}>
+      {job.reason && <p className="text-ink-2">{job.reason.remedy}</p>}
       {job.queue_position !== null && (
         <p>
           {job.queue_position === 0 ? (

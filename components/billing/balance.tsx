@@ -29,7 +29,7 @@ export function Balance({ billing }: { readonly billing: BillingView }) {
         }
       />
       <Figure name="Held" usd={billing.held} detail="for jobs that may still run" />
-      <Figure name="Spent" usd={billing.spent} detail="charged so far" />
+      <Figure name="Spent" usd={billing.spent} detail="charged, less what was given back" />
       {billing.earned !== "0.000000" && <Figure name="Earned" usd={billing.earned} detail="by your providers" />}
     </dl>
   );

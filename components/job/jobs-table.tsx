@@ -1,14 +1,15 @@
 // An account's jobs, newest first.
 import Link from "next/link";
 import type { BatchJobView } from "../../protocol/batch.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import type { AnyJobView } from "../../protocol/operations/job.ts";
-import type { JobView } from "../../protocol/views.ts";
 import { runWords } from "../batch/lanes.ts";
 import { Votes } from "../batch/votes.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { clockSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 
 export function gpuWords(job: Pick<JobView, "gpu_count" | "gpu_model" | "cpu_cores">): string {
@@ -27,68 +28,45 @@ interface JobsTableProps {
   readonly now: string;
 }
 
+const columns = (now: string): readonly Column<AnyJobView>[] => [
+  {
+    head: "Job",
+    cell: ({ id, name }) => (
+      <Link className="link font-[540]" href={`/jobs/${id}`}>
+        {name}
+      </Link>
+    ),
+  },
+  { head: "Kind", cell: ({ kind }) => kind },
+  {
+    head: "Status",
+    cell: (job) => (
+      <>
+        <Status status={job.status} />
+        {job.kind === "rental" && job.unreachable && <span className="ml-2 text-bad text-small">provider silent</span>}
+        {job.kind === "batch" && job.verdict?.recalled_at && (
+          <span className="ml-2 text-bad text-small">taken back</span>
+        )}
+      </>
+    ),
+  },
+  {
+    head: "On",
+    cell: (job) => gpuWords(job.kind === "rental" ? job : { ...job, cpu_cores: job.required_cpu }),
+    className: "md:whitespace-nowrap",
+  },
+  { head: "By", cell: (job) => (job.kind === "rental" ? job.provider_name : <Votes job={job} />) },
+  {
+    head: "Running",
+    cell: (job) => (job.kind === "rental" ? clockSpan(job.running_seconds) : batchSpan(job, now)),
+    right: true,
+    className: "num",
+  },
+  { head: "Per hour", cell: ({ price_per_hour: price }) => <Money usd={price} short />, right: true },
+  { head: "Cost so far", cell: ({ cost_so_far: cost }) => <Money usd={cost} />, right: true },
+  { head: "Made", cell: ({ created_at: at }) => <Moment at={at} withDay />, right: true, span: "double" },
+];
+
 export function JobsTable({ jobs, now }: JobsTableProps) {
-  return (
-    <table className="table">
-      <caption className="sr-only">Jobs</caption>
-      <thead>
-        <tr>
-          <th scope="col">Job</th>
-          <th scope="col">Kind</th>
-          <th scope="col">Status</th>
-          <th scope="col">On</th>
-          <th scope="col">By</th>
-          <th scope="col" className="r">
-            Running
-          </th>
-          <th scope="col" className="r">
-            Per hour
-          </th>
-          <th scope="col" className="r">
-            Cost so far
-          </th>
-          <th scope="col" className="r">
-            Made
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {jobs.map((job) => (
-          <tr key={job.id}>
-            <td data-wide="">
-              <Link className="link font-[540]" href={`/jobs/${job.id}`}>
-                {job.name}
-              </Link>
-            </td>
-            <td data-label="Kind">{job.kind}</td>
-            <td data-label="Status">
-              <Status status={job.status} />
-              {job.kind === "rental" && job.unreachable && (
-                <span className="ml-2 text-bad text-small">provider silent</span>
-              )}
-              {job.kind === "batch" && job.verdict?.recalled_at && (
-                <span className="ml-2 text-bad text-small">taken back</span>
-              )}
-            </td>
-            <td data-label="On" className="md:whitespace-nowrap">
-              {gpuWords(job.kind === "rental" ? job : { ...job, cpu_cores: job.required_cpu })}
-            </td>
-            <td data-label="By">{job.kind === "rental" ? job.provider_name : <Votes job={job} />}</td>
-            <td data-label="Running" className="r num">
-              {job.kind === "rental" ? clockSpan(job.running_seconds) : batchSpan(job, now)}
-            </td>
-            <td data-label="Per hour" className="r">
-              <Money usd={job.price_per_hour} short />
-            </td>
-            <td data-label="Cost so far" className="r">
-              <Money usd={job.cost_so_far} />
-            </td>
-            <td data-label="Made" data-double="" className="r">
-              <Moment at={job.created_at} withDay />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+  return <Table caption="Jobs" columns={columns(now)} rows={jobs} keyOf={({ id }) => id} />;
 }

@@ -1,5 +1,5 @@
 // The way to what a job serves by HTTP, and to every other port of it.
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import { buttonClass } from "../ui/button.tsx";
 import { CopyLine } from "../ui/copy-line.tsx";
 

@@ -1,5 +1,5 @@
 // The rent page with a job's own wishes in it, and the sizes that its end suggests.
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import type { WishText } from "../rent/wish.ts";
 
 type Rented = Pick<

@@ -1,5 +1,5 @@
 // How to get in: the line to copy, what makes an editor find it, and what people do next.
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import { buttonClass } from "../ui/button.tsx";
 import { CopyLine } from "../ui/copy-line.tsx";
 import { knownHostsLine, oneLiners, type SshAccess, sshAlias, sshConfig, vscodeLink } from "./ssh-access.ts";

@@ -1,7 +1,7 @@
 // The one thing to know about a job right now: why it ended, that it ends soon, that its provider is silent.
 import Link from "next/link";
 import type { Fault } from "../../domain/job/reasons.ts";
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import { Notice } from "../ui/notice.tsx";
 import { rentAgain } from "./rent-again.ts";
 

@@ -1,5 +1,5 @@
 // The way to a shell in the browser, where the job has one.
-import type { JobView } from "../../protocol/views.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import { LinkButton } from "../ui/button.tsx";
 
 export function TerminalLink({ job }: { readonly job: Pick<JobView, "id" | "terminal"> }) {

@@ -1,5 +1,5 @@
 // What happened to a job, oldest first.
-import type { EventView } from "../../protocol/views.ts";
+import type { EventView } from "../../protocol/job-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Moment } from "../ui/time.tsx";
 

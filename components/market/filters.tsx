@@ -1,7 +1,7 @@
 // The market's filters: links for the common models, a GET form for the rest. Both work without script.
 import Form from "next/form";
 import Link from "next/link";
-import type { FacetsView } from "../../protocol/views.ts";
+import type { FacetsView } from "../../protocol/market-views.ts";
 import { Button } from "../ui/button.tsx";
 import { Input, Select } from "../ui/field.tsx";
 import { gpuName } from "../ui/gpu-name.ts";

@@ -1,6 +1,6 @@
 // The filters that are not asked every day, in a panel that opens: lists with their counts, and both ends of each range.
 import type { ReactNode } from "react";
-import type { FacetsView } from "../../protocol/views.ts";
+import type { FacetsView } from "../../protocol/market-views.ts";
 import { Button } from "../ui/button.tsx";
 import { Input, Select } from "../ui/field.tsx";
 import { gpuName } from "../ui/gpu-name.ts";

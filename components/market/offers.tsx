@@ -1,11 +1,12 @@
 // The offers, a row each; on a phone a card each.
-import type { OfferView } from "../../protocol/views.ts";
+import type { OfferView } from "../../protocol/market-views.ts";
 import { Berths } from "../ui/berths.tsx";
 import { LinkButton } from "../ui/button.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { roughSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 
 interface OffersProps {
@@ -61,96 +62,62 @@ function Rent({ offer }: { readonly offer: OfferView }) {
   );
 }
 
+function Provider({ offer, now }: { readonly offer: OfferView; readonly now: string }) {
+  return (
+    <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
+      <span className="font-[520]">{offer.provider_name}</span>
+      {offer.offline_since && (
+        <Status status="offline">offline {roughSpan(Date.parse(now) - Date.parse(offer.offline_since))}</Status>
+      )}
+      {offer.busy_from && (
+        <Status status="maintenance" title="Maintenance is announced: no rental may reach beyond it">
+          free until <Moment at={offer.busy_from} withDay />
+        </Status>
+      )}
+      {offer.declared && <Status status="declared" title="Its owner named these GPUs; no driver confirmed them" />}
+      {!offer.sandboxed && (
+        <Status
+          status="no sandbox"
+          title="Nothing keeps what runs here apart from the machine; bubblewrap would (apt install bubblewrap)"
+        />
+      )}
+    </span>
+  );
+}
+
+const columns = (now: string): readonly Column<OfferView>[] => [
+  { head: "Provider", cell: (offer) => <Provider offer={offer} now={now} /> },
+  { head: "GPUs", cell: (offer) => <Gpus offer={offer} />, span: "double", className: "md:whitespace-nowrap" },
+  {
+    head: "Berths",
+    cell: (offer) =>
+      offer.gpu_model ? <Berths counts={counts(offer)} /> : <span className="text-ink-3 text-small">none</span>,
+  },
+  { head: "vCPU free", cell: ({ cpu_cores_free: free }) => free, right: true, className: "num" },
+  { head: "Memory", cell: ({ memory_gb_free: free }) => `${free} GB`, right: true, className: "num" },
+  { head: "Disk", cell: ({ disk_gb_free: free }) => `${free} GB`, right: true, className: "num" },
+  { head: "Region", cell: ({ region }) => region },
+  { head: "Reputation", cell: ({ reputation }) => reputation, right: true, className: "num" },
+  {
+    head: "Per hour",
+    cell: (offer) => (
+      <>
+        <Money usd={offer.gpu_model ? offer.price_per_gpu_hour : offer.price_per_cpu_hour} short />
+        <span className="text-ink-3 text-small"> /{offer.gpu_model ? "GPU" : "core"}</span>
+      </>
+    ),
+    right: true,
+  },
+  { head: "Action", cell: (offer) => <Rent offer={offer} />, action: true },
+];
+
 export function Offers({ offers, now }: OffersProps) {
   return (
-    <table className="table">
-      <caption className="sr-only">Offers</caption>
-      <thead>
-        <tr>
-          <th scope="col">Provider</th>
-          <th scope="col">GPUs</th>
-          <th scope="col">Berths</th>
-          <th scope="col" className="r">
-            vCPU free
-          </th>
-          <th scope="col" className="r">
-            Memory
-          </th>
-          <th scope="col" className="r">
-            Disk
-          </th>
-          <th scope="col">Region</th>
-          <th scope="col" className="r">
-            Reputation
-          </th>
-          <th scope="col" className="r">
-            Per hour
-          </th>
-          <th scope="col">
-            <span className="sr-only">Action</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {offers.map((offer) => (
-          <tr key={`${offer.provider_id} ${offer.gpu_model}`}>
-            <td data-wide="">
-              <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
-                <span className="font-[520]">{offer.provider_name}</span>
-                {offer.offline_since && (
-                  <Status status="offline">
-                    offline {roughSpan(Date.parse(now) - Date.parse(offer.offline_since))}
-                  </Status>
-                )}
-                {offer.busy_from && (
-                  <Status status="maintenance" title="Maintenance is announced: no rental may reach beyond it">
-                    free until <Moment at={offer.busy_from} withDay />
-                  </Status>
-                )}
-                {offer.declared && (
-                  <Status status="declared" title="Its owner named these GPUs; no driver confirmed them" />
-                )}
-                {!offer.sandboxed && (
-                  <Status
-                    status="no sandbox"
-                    title="Nothing keeps what runs here apart from the machine; bubblewrap would (apt install bubblewrap)"
-                  />
-                )}
-              </span>
-            </td>
-            <td data-label="GPUs" data-double="" className="md:whitespace-nowrap">
-              <Gpus offer={offer} />
-            </td>
-            <td data-label="Berths">
-              {offer.gpu_model ? (
-                <Berths counts={counts(offer)} />
-              ) : (
-                <span className="text-ink-3 text-small">none</span>
-              )}
-            </td>
-            <td data-label="vCPU free" className="r num">
-              {offer.cpu_cores_free}
-            </td>
-            <td data-label="Memory" className="r num">
-              {offer.memory_gb_free} GB
-            </td>
-            <td data-label="Disk" className="r num">
-              {offer.disk_gb_free} GB
-            </td>
-            <td data-label="Region">{offer.region}</td>
-            <td data-label="Reputation" className="r num">
-              {offer.reputation}
-            </td>
-            <td data-label="Per hour" className="r">
-              <Money usd={offer.gpu_model ? offer.price_per_gpu_hour : offer.price_per_cpu_hour} short />
-              <span className="text-ink-3 text-small"> /{offer.gpu_model ? "GPU" : "core"}</span>
-            </td>
-            <td data-wide="" className="r">
-              <Rent offer={offer} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <Table
+      caption="Offers"
+      columns={columns(now)}
+      rows={offers}
+      keyOf={({ provider_id: id, gpu_model: model }) => `${id} ${model}`}
+    />
   );
 }

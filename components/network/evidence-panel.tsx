@@ -2,6 +2,7 @@
 import { RULES } from "../../domain/verification/constants.ts";
 import type { EvidenceView } from "../../protocol/node-views.ts";
 import { Panel } from "../shell/page.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Notice } from "../ui/notice.tsx";
 import { decayedCount } from "./network-query.ts";
 
@@ -16,18 +17,30 @@ export function EvidencePanel({ evidence }: { readonly evidence: EvidenceView })
           </Notice>
         </div>
       )}
-      <dl className="facts">
-        <dt>Verified results</dt>
-        <dd className="num">{decayedCount(evidence.verified)}</dd>
-        <dt>Verdicts against it</dt>
-        <dd className="num">{decayedCount(evidence.bad)}</dd>
-        <dt>Verified in a row</dt>
-        <dd className="num">{evidence.streak}</dd>
-        <dt>Taken to be wrong in</dt>
-        <dd className="num">{(evidence.error_rate * 100).toFixed(1)} %</dd>
-        <dt className="sum">Weight of its word</dt>
-        <dd className="sum num">{weight.toFixed(1)}</dd>
-      </dl>
+      {evidence.held_back && (
+        <div className="mb-3">
+          <Notice tone="wait" title="It is held back: it gets no customer's batch jobs.">
+            <p>{evidence.held_back}</p>
+          </Notice>
+        </div>
+      )}
+      <Facts>
+        <Fact name="Verified results" className="num">
+          {decayedCount(evidence.verified)}
+        </Fact>
+        <Fact name="Verdicts against it" className="num">
+          {decayedCount(evidence.bad)}
+        </Fact>
+        <Fact name="Verified in a row" className="num">
+          {evidence.streak}
+        </Fact>
+        <Fact name="Taken to be wrong in" className="num">
+          {(evidence.error_rate * 100).toFixed(1)} %
+        </Fact>
+        <Fact name="Weight of its word" sum className="num">
+          {weight.toFixed(1)}
+        </Fact>
+      </Facts>
       <div className="mt-3 grid gap-2 border-line border-t pt-3 text-ink-2 text-small">
         <p>
           {evidence.proven

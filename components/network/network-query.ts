@@ -1,9 +1,13 @@
-// The address bar of the network page: which nodes are shown, in which order, and which page of them.
-import { NODE_STATUSES, type NodeStatus } from "../../domain/provider/node-status.ts";
-import type { NetworkNodeView } from "../../protocol/node-views.ts";
-
-export const NODE_SORTS = ["verified", "reputation", "success", "jobs", "name", "newest"] as const;
-export type NodeSort = (typeof NODE_SORTS)[number];
+// The address bar of the network page: which nodes are shown, and in which order.
+import {
+  NODE_SORTS,
+  NODE_STATUSES,
+  type NodeSort,
+  type NodeStatus,
+  STANDINGS,
+  type Standing,
+} from "../../domain/provider/node-status.ts";
+import { RUNTIMES, type Runtime } from "../../domain/provider/state.ts";
 
 export const SORT_WORDS: Readonly<Record<NodeSort, string>> = {
   verified: "most evidence",
@@ -14,92 +18,62 @@ export const SORT_WORDS: Readonly<Record<NodeSort, string>> = {
   newest: "newest",
 };
 
-export const STANDINGS = ["proven", "newcomer", "quarantined"] as const;
-export type Standing = (typeof STANDINGS)[number];
-
+/** As an address has it: "" is whichever it is. */
 export interface NodeQuery {
-  readonly status: NodeStatus | null;
-  readonly standing: Standing | null;
-  readonly gpu: boolean;
-  readonly region: string | null;
+  readonly status: NodeStatus | "";
+  readonly standing: Standing | "";
+  readonly runtime: Runtime | "";
+  readonly gpu: "1" | "";
+  readonly region: string;
+  readonly search: string;
   readonly sort: NodeSort;
-  /** 1 for the first */
-  readonly page: number;
 }
 
-export const NODES_A_PAGE = 25;
+const USUAL: NodeQuery = {
+  ...{ status: "", standing: "", runtime: "", gpu: "", region: "", search: "" },
+  sort: "verified",
+};
 
 type Params = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What makes no sense is left out. */
 export function readNodeQuery(params: Params): NodeQuery {
-  const one = (name: string) => {
+  const one = (name: keyof NodeQuery, most: number) => {
     const value = params[name];
-    return (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
+    const text = (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
+    return text.length > most || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text) ? "" : text;
   };
-  const page = one("page");
+  const among = <T extends string>(values: readonly T[], name: keyof NodeQuery) =>
+    values.find((value) => value === one(name, 32));
   return {
-    status: NODE_STATUSES.find((each) => each === one("status")) ?? null,
-    standing: STANDINGS.find((each) => each === one("standing")) ?? null,
-    gpu: one("gpu") === "1",
-    region: one("region") || null,
-    sort: NODE_SORTS.find((each) => each === one("sort")) ?? "verified",
-    page: /^[1-9]\d{0,3}$/.test(page) ? Number(page) : 1,
+    status: among(NODE_STATUSES, "status") ?? "",
+    standing: among(STANDINGS, "standing") ?? "",
+    runtime: among(RUNTIMES, "runtime") ?? "",
+    gpu: among(["1"], "gpu") ?? "",
+    region: one("region", 32),
+    search: one("search", 80),
+    sort: among(NODE_SORTS, "sort") ?? USUAL.sort,
   };
 }
 
-/** The network with some parts changed. Any change but of the page begins at the first again. */
-export function networkHref(query: NodeQuery, change: Partial<NodeQuery>): string {
-  const { status, standing, gpu, region, sort, page } = { ...query, page: 1, ...change };
-  const next = new URLSearchParams();
-  if (status) next.set("status", status);
-  if (standing) next.set("standing", standing);
-  if (gpu) next.set("gpu", "1");
-  if (region) next.set("region", region);
-  if (sort !== "verified") next.set("sort", sort);
-  if (page > 1) next.set("page", String(page));
+/** The parts of an address that are not as usual. */
+export function writtenQuery(query: NodeQuery): [name: string, value: string][] {
+  return Object.entries(query).filter(([name, value]) => value !== Reflect.get(USUAL, name));
+}
+
+/** The network with some parts changed, from its first page on; or at a place of the list. */
+export function networkHref(query: NodeQuery, change: Partial<NodeQuery>, cursor: string | null = null): string {
+  const next = new URLSearchParams(writtenQuery({ ...query, ...change }));
+  if (cursor) next.set("cursor", cursor);
   const text = next.toString();
   return text ? `/network?${text}` : "/network";
 }
 
-export function standingOf({ evidence }: Pick<NetworkNodeView, "evidence">): Standing {
-  if (evidence.quarantined) return "quarantined";
-  return evidence.proven ? "proven" : "newcomer";
-}
-
-function fits(node: NetworkNodeView, { status, standing, gpu, region }: NodeQuery): boolean {
-  if (status && node.status !== status) return false;
-  if (standing && standingOf(node) !== standing) return false;
-  if (gpu && !node.gpu_enabled) return false;
-  return !region || node.region === region;
-}
-
-const ORDERS: Readonly<Record<NodeSort, (a: NetworkNodeView, b: NetworkNodeView) => number>> = {
-  verified: (a, b) => b.evidence.verified - a.evidence.verified,
-  reputation: (a, b) => b.reputation_score - a.reputation_score,
-  success: (a, b) => (b.success_rate ?? -1) - (a.success_rate ?? -1),
-  jobs: (a, b) => b.total_jobs_run - a.total_jobs_run,
-  name: () => 0,
-  newest: (a, b) => Date.parse(b.registered_at) - Date.parse(a.registered_at),
-};
-
-export interface ShownNodes {
-  readonly nodes: readonly NetworkNodeView[];
-  readonly found: number;
-  readonly pages: number;
-}
-
-/** Ties go by name, then by id, so that a page is the same page when it is read again. */
-export function shownNodes(all: readonly NetworkNodeView[], query: NodeQuery): ShownNodes {
-  const order = ORDERS[query.sort];
-  const found = all
-    .filter((node) => fits(node, query))
-    .sort((a, b) => order(a, b) || a.name.localeCompare(b.name, "en") || (a.provider_id < b.provider_id ? -1 : 1));
-  const from = (query.page - 1) * NODES_A_PAGE;
+/** As the list is asked: what is not told is whichever it is. */
+export function nodeFilters({ status, standing, runtime, gpu, region, search }: NodeQuery) {
   return {
-    nodes: found.slice(from, from + NODES_A_PAGE),
-    found: found.length,
-    pages: Math.ceil(found.length / NODES_A_PAGE),
+    ...{ status: status || undefined, standing: standing || undefined, runtime: runtime || undefined },
+    ...{ gpu: gpu === "1" ? true : undefined, region: region || undefined, search: search || undefined },
   };
 }
 

@@ -1,7 +1,7 @@
 "use client";
 // One appeal: what was lost, what its owner says, and the answer, or the form to give one.
 import Link from "next/link";
-import type { AppealView } from "../../protocol/views.ts";
+import type { AppealView } from "../../protocol/provider-views.ts";
 import { Field, TextArea, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, UNTOUCHED } from "../ui/form-state.ts";
 import { Notice } from "../ui/notice.tsx";

@@ -1,7 +1,7 @@
 "use client";
 // What an operator can decide about a machine: each asks once, and a refusal to people always carries its reason.
 import { type ReactNode, useEffect, useState } from "react";
-import type { OperatorProviderView } from "../../protocol/views.ts";
+import type { OperatorProviderView } from "../../protocol/provider-views.ts";
 import { Button, type Tone } from "../ui/button.tsx";
 import { Dialog, DialogClose } from "../ui/dialog.tsx";
 import { Field, TextArea, tied } from "../ui/field.tsx";
@@ -16,7 +16,7 @@ export interface Decisions {
   readonly suspend: FormAction;
 }
 
-type Subject = Pick<OperatorProviderView, "id" | "name" | "admission" | "live_executions">;
+type Subject = Pick<OperatorProviderView, "id" | "name" | "admission" | "live_executions" | "quarantine">;
 
 interface DecideProps {
   readonly provider: Subject;
@@ -28,22 +28,43 @@ interface DecideProps {
 
 /** The buttons that its admission allows. */
 export function Decide({ provider, decisions, checks, small = true }: DecideProps) {
-  const { name, admission } = provider;
+  const { name, admission, quarantine } = provider;
   const shared = { provider, small };
-  if (admission === "removed") return <span className="text-ink-3 text-small">gone for good</span>;
+  const gone = admission === "removed";
+  const lift = quarantine && (
+    <Decision
+      {...shared}
+      words="Lift quarantine"
+      label={`Lift quarantine of ${name}`}
+      tone="plain"
+      title={`Lift the quarantine of ${name}?`}
+      description={
+        gone
+          ? `${quarantine.reason} It stays removed; other machines of its owner are held back by it no longer.`
+          : `${quarantine.reason} It gets work again as soon as it is heard.`
+      }
+      confirm="Lift it"
+      waiting="Deciding…"
+      action={decisions.approve}
+    />
+  );
+  if (gone) return lift ?? <span className="text-ink-3 text-small">gone for good</span>;
   if (admission === "approved") {
     return (
-      <Decision
-        {...shared}
-        words="Suspend"
-        tone="bad"
-        title={`Suspend ${name}?`}
-        description={`It takes no work, and ${runsThere(provider)}. Its owner and its customers read the reason.`}
-        confirm="Suspend it"
-        waiting="Suspending…"
-        action={decisions.suspend}
-        reason
-      />
+      <>
+        {lift}
+        <Decision
+          {...shared}
+          words="Suspend"
+          tone="bad"
+          title={`Suspend ${name}?`}
+          description={`It takes no work, and ${runsThere(provider)}. Its owner and its customers read the reason.`}
+          confirm="Suspend it"
+          waiting="Suspending…"
+          action={decisions.suspend}
+          reason
+        />
+      </>
     );
   }
   return (
@@ -84,6 +105,8 @@ interface DecisionProps {
   readonly provider: Subject;
   readonly small: boolean;
   readonly words: string;
+  /** what the button is called where its words and the machine's name make no sentence */
+  readonly label?: string;
   readonly tone: Tone;
   readonly title: string;
   readonly description: ReactNode;
@@ -96,6 +119,7 @@ interface DecisionProps {
 
 function Decision(props: DecisionProps) {
   const { provider, small, words, tone, title, description } = props;
+  const { label = `${words} ${provider.name}` } = props;
   const [open, setOpen] = useState(false);
   return (
     <Dialog
@@ -104,7 +128,7 @@ function Decision(props: DecisionProps) {
       open={open}
       onOpenChange={setOpen}
       trigger={
-        <Button tone={tone} small={small} aria-label={`${words} ${provider.name}`}>
+        <Button tone={tone} small={small} aria-label={label}>
           {words}
         </Button>
       }

@@ -1,8 +1,9 @@
 // Incidents and decisions, newest first.
 import Link from "next/link";
 import { INCIDENTS, isIncident } from "../../domain/provider/incidents.ts";
-import type { ProviderEventView } from "../../protocol/views.ts";
+import type { ProviderEventView } from "../../protocol/provider-views.ts";
 import { shortAddress } from "../ui/span.ts";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 
 interface EventsTableProps {
@@ -12,43 +13,27 @@ interface EventsTableProps {
   readonly who: boolean;
 }
 
+const columns = (who: boolean): readonly Column<ProviderEventView>[] => [
+  { head: "When", cell: ({ at }) => <Moment at={at} withDay />, className: "text-ink-3 text-small" },
+  { head: "Machine", cell: (event) => <Subject event={event} />, span: who ? "double" : "wide" },
+  who
+    ? { head: "Who", cell: ({ actor }) => <Actor actor={actor} /> }
+    : { head: "What", cell: ({ code }) => <Kind code={code} />, span: "wide" },
+  {
+    head: who ? "Decided" : "In full",
+    cell: ({ message }) => message,
+    span: "wide",
+    className: "[overflow-wrap:anywhere]",
+  },
+];
+
 export function EventsTable({ events, caption, who }: EventsTableProps) {
-  return (
-    <table className="table">
-      <caption className="sr-only">{caption}</caption>
-      <thead>
-        <tr>
-          <th scope="col">When</th>
-          <th scope="col">Machine</th>
-          <th scope="col">{who ? "Who" : "What"}</th>
-          <th scope="col">{who ? "Decided" : "In full"}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {events.map((event) => (
-          <tr key={event.id}>
-            <td className="text-ink-3 text-small" data-double="">
-              <Moment at={event.at} withDay />
-            </td>
-            <td data-label="Machine">
-              <Subject event={event} />
-            </td>
-            <td data-label={who ? "Who" : "What"} data-wide="">
-              {who ? <Actor actor={event.actor} /> : <Kind code={event.code} />}
-            </td>
-            <td data-wide="" className="[overflow-wrap:anywhere]">
-              {event.message}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+  return <Table caption={caption} columns={columns(who)} rows={events} keyOf={({ id }) => id} />;
 }
 
 /** What is about no provider that is known is shown by its own words. */
 function Subject({ event: { provider_id: id, provider_name: name } }: { readonly event: ProviderEventView }) {
-  if (!name) return <span className="num text-ink-3 text-small [overflow-wrap:anywhere]">{id}</span>;
+  if (!name) return <span className="font-mono text-ink-3 text-small [overflow-wrap:anywhere]">{id}</span>;
   return (
     <Link className="link" href={`/operator/providers/${id}`} prefetch={false}>
       {name}
@@ -59,7 +44,8 @@ function Subject({ event: { provider_id: id, provider_name: name } }: { readonly
 function Kind({ code }: { readonly code: string }) {
   return (
     <>
-      {isIncident(code) ? INCIDENTS[code] : code} <span className="num text-ink-3 text-small">{code}</span>
+      {isIncident(code) ? INCIDENTS[code] : code}
+      <p className="num text-ink-3 text-small">{code}</p>
     </>
   );
 }

@@ -1,7 +1,7 @@
 // What an operator should look at before trusting a machine, as words and as tags.
 import Link from "next/link";
 import type { ReactNode } from "react";
-import type { OperatorProviderView } from "../../protocol/views.ts";
+import type { OperatorProviderView } from "../../protocol/provider-views.ts";
 import { gpuName } from "../ui/gpu-name.ts";
 import { shortAddress } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";

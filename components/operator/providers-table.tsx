@@ -1,8 +1,9 @@
 // Machines as operators judge them; on a phone a card each.
 import Link from "next/link";
-import type { OperatorProviderView } from "../../protocol/views.ts";
+import type { OperatorProviderView } from "../../protocol/provider-views.ts";
 import { roughSpan } from "../ui/span.ts";
 import { Status } from "../ui/status.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 import { Checks } from "./checks.tsx";
 import { Decide, type Decisions } from "./decide.tsx";
@@ -28,73 +29,47 @@ export function Standing({ provider, now }: { readonly provider: OperatorProvide
   );
 }
 
-export function ProvidersTable({ providers, now, decisionsOf }: ProvidersTableProps) {
-  return (
-    <table className="table">
-      <caption className="sr-only">Providers</caption>
-      <thead>
-        <tr>
-          <th scope="col">Machine</th>
-          <th scope="col">Status</th>
-          <th scope="col">GPUs</th>
-          <th scope="col">To look at</th>
-          <th scope="col">Owner</th>
-          <th scope="col" className="r">
-            Running
-          </th>
-          <th scope="col" className="r">
-            Reputation
-          </th>
-          <th scope="col" className="r">
-            Enrolled
-          </th>
-          <th scope="col">
-            <span className="sr-only">Decide</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {providers.map((provider) => (
-          <tr key={provider.id}>
-            <td data-wide="">
-              <Link className="link font-[540]" href={`/operator/providers/${provider.id}`} prefetch={false}>
-                {provider.name}
-              </Link>
-              <p className="text-ink-3 text-small">
-                {provider.region} · <span className="[overflow-wrap:anywhere]">{provider.host}</span>
-              </p>
-            </td>
-            <td data-label="Status" data-double="">
-              <Standing provider={provider} now={now} />
-            </td>
-            <td data-label="GPUs">{gpusOf(provider)}</td>
-            <td data-label="To look at" data-wide="">
-              <Concerns provider={provider} />
-            </td>
-            <td data-label="Owner">
-              <Owner owner={provider.owner} />
-            </td>
-            <td data-label="Running" className="r num">
-              {provider.live_executions}
-            </td>
-            <td data-label="Reputation" className="r num">
-              {provider.reputation}
-            </td>
-            <td data-label="Enrolled" data-wide="" className="r text-small">
-              <Moment at={provider.created_at} withDay />
-            </td>
-            <td data-wide="" className="r">
-              <span className="inline-flex flex-wrap gap-2 md:justify-end">
-                <Decide
-                  provider={provider}
-                  decisions={decisionsOf(provider.id)}
-                  checks={<Checks provider={provider} />}
-                />
-              </span>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+const columns = ({
+  now,
+  decisionsOf,
+}: Omit<ProvidersTableProps, "providers">): readonly Column<OperatorProviderView>[] => [
+  {
+    head: "Machine",
+    cell: ({ id, name, region, host }) => (
+      <>
+        <Link className="link font-[540]" href={`/operator/providers/${id}`} prefetch={false}>
+          {name}
+        </Link>
+        <p className="text-ink-3 text-small">
+          {region} · <span className="[overflow-wrap:anywhere]">{host}</span>
+        </p>
+      </>
+    ),
+  },
+  { head: "Status", cell: (provider) => <Standing provider={provider} now={now} />, span: "double" },
+  { head: "GPUs", cell: gpusOf },
+  { head: "To look at", cell: (provider) => <Concerns provider={provider} />, span: "wide" },
+  { head: "Owner", cell: ({ owner }) => <Owner owner={owner} /> },
+  { head: "Running", cell: ({ live_executions: live }) => live, right: true, className: "num" },
+  { head: "Reputation", cell: ({ reputation }) => reputation, right: true, className: "num" },
+  {
+    head: "Enrolled",
+    cell: ({ created_at: at }) => <Moment at={at} withDay />,
+    right: true,
+    span: "wide",
+    className: "text-small",
+  },
+  {
+    head: "Decide",
+    cell: (provider) => (
+      <span className="inline-flex flex-wrap gap-2 md:justify-end">
+        <Decide provider={provider} decisions={decisionsOf(provider.id)} checks={<Checks provider={provider} />} />
+      </span>
+    ),
+    action: true,
+  },
+];
+
+export function ProvidersTable({ providers, ...rest }: ProvidersTableProps) {
+  return <Table caption="Providers" columns={columns(rest)} rows={providers} keyOf={({ id }) => id} />;
 }

@@ -2,7 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { line } from "d3-shape";
 import { uptime } from "../../domain/provider/uptime.ts";
-import type { OwnProviderView, SampleView } from "../../protocol/views.ts";
+import type { OwnProviderView, SampleView } from "../../protocol/provider-views.ts";
 
 const DAY_MS = 86_400_000;
 /** Samples come once a minute; a longer silence than this is a gap and no line crosses it. */

@@ -1,5 +1,5 @@
 // What happened to a machine, newest first.
-import type { ProviderEventView } from "../../protocol/views.ts";
+import type { ProviderEventView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Pager } from "../ui/pager.tsx";
 import { shortAddress } from "../ui/span.ts";

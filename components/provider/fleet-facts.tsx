@@ -1,6 +1,7 @@
 // The totals above an owner's machines.
+
+import { Figure, Figures } from "../ui/figures.tsx";
 import { Money, moneyText } from "../ui/money.tsx";
-import { Fact, Facts } from "./fact.tsx";
 
 interface Fleet {
   readonly machines: number;
@@ -20,16 +21,16 @@ export function promotionWords(earnedPromotion: string): string {
 export function FleetFacts({ fleet }: { readonly fleet: Fleet }) {
   const { gpus } = fleet;
   return (
-    <Facts>
-      <Fact name="Machines" value={fleet.available} detail={`of ${fleet.machines} take work now`} />
-      <Fact name="GPUs free" value={gpus.free} detail={`of ${gpus.total} in all`} />
-      <Fact name="In use" value={gpus.inUse} detail="held by rentals" />
-      {gpus.mining > 0 && <Fact name="Mining" value={gpus.mining} detail="give way on demand" />}
-      <Fact
+    <Figures>
+      <Figure name="Machines" value={fleet.available} detail={`of ${fleet.machines} take work now`} />
+      <Figure name="GPUs free" value={gpus.free} detail={`of ${gpus.total} in all`} />
+      <Figure name="In use" value={gpus.inUse} detail="held by rentals and batch jobs" />
+      {gpus.mining > 0 && <Figure name="Mining" value={gpus.mining} detail="give way on demand" />}
+      <Figure
         name="Earned to date"
-        value={<Money usd={fleet.earned} className="text-[1em]" />}
+        value={<Money usd={fleet.earned} className="text-[1em] max-sm:text-lead" />}
         detail={promotionWords(fleet.earnedPromotion)}
       />
-    </Facts>
+    </Figures>
   );
 }

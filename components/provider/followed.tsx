@@ -1,7 +1,7 @@
 // Who came with a token, and how far each is on its way to taking work.
 import clsx from "clsx";
 import Link from "next/link";
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 import { Moment } from "../ui/time.tsx";
 import { MachineStatus, modelWords } from "./machines-table.tsx";
 import { type Step, stepsOf } from "./steps.ts";

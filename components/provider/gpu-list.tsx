@@ -1,10 +1,11 @@
 // Every GPU of a machine, and what it does now; and what runs there, of whose nothing is said.
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Berths } from "../ui/berths.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { Status } from "../ui/status.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 import { EXECUTION_SHAPES, gigabytes } from "./words.ts";
 
@@ -17,51 +18,54 @@ function stateOf(gpu: Gpu, machine: OwnProviderView) {
 
 const ONE = { free: 0, use: 0, mining: 0, off: 0 };
 
+const columns = (machine: OwnProviderView): readonly Column<Gpu>[] => [
+  {
+    head: "GPU",
+    cell: (gpu) => (
+      <>
+        <span className="num text-ink-3">{gpu.index}</span> {gpuName(gpu.model)}{" "}
+        {gpu.declared && <Status status="declared" title="Its owner said so; no driver was asked." />}
+        <p className="num text-ink-3 text-small [overflow-wrap:anywhere]">{gpu.uuid}</p>
+      </>
+    ),
+  },
+  {
+    head: "State",
+    cell: (gpu) => (
+      <>
+        <Berths counts={{ ...ONE, [stateOf(gpu, machine)]: 1 }} />{" "}
+        {gpu.present ? { use: "in use", free: "free", off: "out of reach" }[stateOf(gpu, machine)] : "gone"}
+      </>
+    ),
+  },
+  {
+    head: "Busy",
+    cell: ({ utilization_percent: busy }) => (busy === null ? <NotTold /> : `${Math.round(busy)} %`),
+    right: true,
+    className: "num",
+  },
+  {
+    head: "Memory used",
+    cell: (gpu) => (
+      <>
+        {gpu.memory_used_mb === null ? <NotTold /> : gigabytes(gpu.memory_used_mb)}
+        <span className="text-ink-3">
+          {gpu.memory_used_mb === null ? "," : " of"} {gigabytes(gpu.vram_mb)}
+          {gpu.memory_used_mb === null && " in all"}
+        </span>
+      </>
+    ),
+    right: true,
+    className: "num",
+  },
+  { head: "Driver", cell: ({ driver }) => driver ?? <NotTold />, className: "num" },
+];
+
 export function GpuList({ machine }: { readonly machine: OwnProviderView }) {
   if (machine.gpu_list.length === 0) return null;
   return (
     <section className="sheet" aria-label="GPUs">
-      <table className="table">
-        <caption className="sr-only">GPUs</caption>
-        <thead>
-          <tr>
-            <th scope="col">GPU</th>
-            <th scope="col">State</th>
-            <th scope="col" className="r">
-              Busy
-            </th>
-            <th scope="col" className="r">
-              Memory used
-            </th>
-            <th scope="col">Driver</th>
-          </tr>
-        </thead>
-        <tbody>
-          {machine.gpu_list.map((gpu) => (
-            <tr key={gpu.uuid}>
-              <td data-wide="">
-                <span className="num text-ink-3">{gpu.index}</span> {gpuName(gpu.model)}{" "}
-                {gpu.declared && <Status status="declared" title="Its owner said so; no driver was asked." />}
-                <p className="num text-ink-3 text-small [overflow-wrap:anywhere]">{gpu.uuid}</p>
-              </td>
-              <td data-label="State">
-                <Berths counts={{ ...ONE, [stateOf(gpu, machine)]: 1 }} />{" "}
-                {gpu.present ? { use: "in use", free: "free", off: "out of reach" }[stateOf(gpu, machine)] : "gone"}
-              </td>
-              <td data-label="Busy" className="r num">
-                {gpu.utilization_percent === null ? <NotTold /> : `${Math.round(gpu.utilization_percent)} %`}
-              </td>
-              <td data-label="Memory used" className="r num">
-                {gpu.memory_used_mb === null ? <NotTold /> : gigabytes(gpu.memory_used_mb)}{" "}
-                <span className="text-ink-3">of {gigabytes(gpu.vram_mb)}</span>
-              </td>
-              <td data-label="Driver" className="num">
-                {gpu.driver ?? <NotTold />}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table caption="GPUs" columns={columns(machine)} rows={machine.gpu_list} keyOf={({ uuid }) => uuid} />
     </section>
   );
 }

@@ -1,7 +1,7 @@
 "use client";
 // Announced maintenance: the windows that stand, a form for another, and cancelling.
 import { useActionState, useEffect, useState } from "react";
-import type { MaintenanceView } from "../../protocol/views.ts";
+import type { MaintenanceView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { Button } from "../ui/button.tsx";
 import { Dialog, DialogClose } from "../ui/dialog.tsx";

@@ -1,9 +1,10 @@
 "use client";
 // The node side of a machine: the command that makes it join, and what the cluster shows of it.
 import { useActionState } from "react";
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { CopyLine } from "../ui/copy-line.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { type FormAction, UNTOUCHED } from "../ui/form-state.ts";
 import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
@@ -29,7 +30,7 @@ export function NodePanel({ node, renew }: { readonly node: Node; readonly renew
       {node.join_command && (
         <div className="mt-3 grid gap-2">
           <p className="text-ink-2 text-small">
-            Run it on the machine, as root{" "}
+            Run it on the machine, as root
             {node.expires_at && (
               <>
                 , before <Moment at={node.expires_at} />
@@ -40,24 +41,21 @@ export function NodePanel({ node, renew }: { readonly node: Node; readonly renew
           <CopyLine text={node.join_command} label="Copy the join command" prompt="#" />
         </div>
       )}
-      <dl className="facts mt-3">
-        <dt>Node</dt>
-        <dd className="num">{node.node_name}</dd>
+      <Facts className="mt-3">
+        <Fact name="Node" className="num">
+          {node.node_name}
+        </Fact>
         {node.allocatable_gpus !== null && (
-          <>
-            <dt>GPUs, allocatable of reported</dt>
-            <dd className="num">
-              {node.allocatable_gpus} of {node.declared_gpus}
-            </dd>
-          </>
+          <Fact name="GPUs, allocatable of reported" className="num">
+            {node.allocatable_gpus} of {node.declared_gpus}
+          </Fact>
         )}
         {node.kubelet_version && (
-          <>
-            <dt>Kubelet</dt>
-            <dd className="num">{node.kubelet_version}</dd>
-          </>
+          <Fact name="Kubelet" className="num">
+            {node.kubelet_version}
+          </Fact>
         )}
-      </dl>
+      </Facts>
       {needsNew && (
         <form action={send} className="mt-3 grid justify-items-start gap-2">
           <Submit small waiting="Making…">

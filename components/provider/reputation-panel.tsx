@@ -1,48 +1,38 @@
-// The reputation ledger of a machine; a loss can be appealed from here.
-import type { ReputationEventView } from "../../protocol/views.ts";
-import { Panel } from "../shell/page.tsx";
+// The reputation ledger of one's own machine; a loss can be appealed from here.
+import type { ReputationEventView } from "../../protocol/provider-views.ts";
 import type { FormAction } from "../ui/form-state.ts";
 import { Moment } from "../ui/time.tsx";
 import { AppealDialog } from "./appeal-dialog.tsx";
-import { REPUTATION_WORDS } from "./words.ts";
+import { ReputationLedger } from "./reputation-ledger.tsx";
 
 interface ReputationProps {
   readonly reputation: number;
   readonly events: readonly ReputationEventView[];
+  readonly firstHref: string | null;
+  readonly nextHref: string | null;
   /** null for those who only look */
   readonly appeal: FormAction | null;
 }
 
-export function ReputationPanel({ reputation, events, appeal }: ReputationProps) {
+export function ReputationPanel({ appeal, ...ledger }: ReputationProps) {
   return (
-    <Panel title="Reputation" note="of 1000; customers filter by it">
-      <p className="mb-2 font-[500] font-mono text-figure tabular-nums tracking-[-0.02em]">{reputation}</p>
-      <ol className="text-cell">
-        {events.map((event) => (
-          <li key={event.id} className="grid gap-1 border-line border-b border-dashed py-2 last:border-b-0">
-            <p className="flex flex-wrap items-baseline gap-x-3">
-              <span className="num w-10 font-[560]">
-                {event.delta > 0 ? "+" : "−"}
-                {Math.abs(event.delta)}
+    <ReputationLedger
+      {...ledger}
+      note="of 1000; customers filter by it"
+      under={(event) => (
+        <>
+          {event.appeal && <Appealed appeal={event.appeal} />}
+          {event.appeal_until && appeal && (
+            <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-3 text-small">
+              <AppealDialog eventId={event.id} points={-event.delta} action={appeal} />
+              <span>
+                until <Moment at={event.appeal_until} withDay />
               </span>
-              <span className="min-w-0">{REPUTATION_WORDS[event.reason] ?? event.reason}</span>
-              <span className="ml-auto text-ink-3 text-small">
-                to <span className="num">{event.score}</span> · <Moment at={event.at} withDay />
-              </span>
-            </p>
-            {event.appeal && <Appealed appeal={event.appeal} />}
-            {event.appeal_until && appeal && (
-              <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-3 text-small">
-                <AppealDialog eventId={event.id} points={-event.delta} action={appeal} />
-                <span>
-                  until <Moment at={event.appeal_until} withDay />
-                </span>
-              </div>
-            )}
-          </li>
-        ))}
-      </ol>
-    </Panel>
+            </div>
+          )}
+        </>
+      )}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 // From enrolment to taking work: which step a machine is at, and what to do about it.
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 
 export interface Step {
   readonly title: string;

@@ -1,6 +1,6 @@
 // How much of its time a machine was in reach, a box for each of the last days.
 import clsx from "clsx";
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
 import { roughSpan } from "../ui/span.ts";
 import { Moment } from "../ui/time.tsx";

@@ -1,6 +1,7 @@
 // How busy a machine was in the last hours: its GPUs together, and its cores.
-import type { SampleView } from "../../protocol/views.ts";
+import type { SampleView } from "../../protocol/provider-views.ts";
 import { Panel } from "../shell/page.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 import { gpuMean, linePath, thinned } from "./chart.ts";
 import { gigabytes } from "./words.ts";
@@ -15,6 +16,18 @@ interface UsageChartProps {
 
 const ROWS = 12;
 const whole = (value: number) => `${Math.round(value)} %`;
+
+const COLUMNS: readonly Column<SampleView>[] = [
+  { head: "At", cell: ({ at }) => <Moment at={at} /> },
+  { head: "GPUs", cell: gpuWords, right: true, className: "num" },
+  { head: "Cores", cell: ({ cpu_percent: cpu }) => whole(cpu), right: true, className: "num" },
+  { head: "Memory", cell: ({ memory_used_mb: memory }) => gigabytes(memory), right: true, className: "num" },
+];
+
+function gpuWords(sample: SampleView): string {
+  const mean = gpuMean(sample);
+  return mean === null ? "not told" : whole(mean);
+}
 
 export function UsageChart({ samples, minutes, now, hasGpus }: UsageChartProps) {
   const [oldest] = samples;
@@ -93,44 +106,13 @@ export function UsageChart({ samples, minutes, now, hasGpus }: UsageChartProps) 
       </div>
       <details className="mt-2 text-small">
         <summary className="w-fit py-1 text-ink-2 underline decoration-edge underline-offset-3">As a table</summary>
-        <table className="table mt-2">
-          <caption className="sr-only">Usage in the {hours}</caption>
-          <thead>
-            <tr>
-              <th scope="col">At</th>
-              <th scope="col" className="r">
-                GPUs
-              </th>
-              <th scope="col" className="r">
-                Cores
-              </th>
-              <th scope="col" className="r">
-                Memory
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {thinned(samples, ROWS).map((sample) => {
-              const mean = gpuMean(sample);
-              return (
-                <tr key={sample.at}>
-                  <td data-label="At" data-wide="">
-                    <Moment at={sample.at} />
-                  </td>
-                  <td data-label="GPUs" className="r num">
-                    {mean === null ? "not told" : whole(mean)}
-                  </td>
-                  <td data-label="Cores" className="r num">
-                    {whole(sample.cpu_percent)}
-                  </td>
-                  <td data-label="Memory" className="r num">
-                    {gigabytes(sample.memory_used_mb)}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
+        <Table
+          className="-mx-4 mt-2"
+          caption={`Usage in the ${hours}`}
+          columns={COLUMNS}
+          rows={thinned(samples, ROWS)}
+          keyOf={({ at }) => at}
+        />
       </details>
     </Panel>
   );

@@ -1,6 +1,6 @@
 // How a machine's numbers read.
 import type { ExecutionStatus } from "../../domain/execution/state.ts";
-import type { OwnProviderView } from "../../protocol/views.ts";
+import type { OwnProviderView } from "../../protocol/provider-views.ts";
 import type { BerthState } from "../ui/berths.tsx";
 
 type Counted = Pick<OwnProviderView, "gpus" | "status">;

@@ -1,7 +1,8 @@
 // What the wish would cost now, what would be chosen and why, or what stands in its way.
-import type { EstimateView } from "../../protocol/views.ts";
+import type { EstimateView } from "../../protocol/job-views.ts";
 import { removals } from "../market/query.ts";
 import { Panel } from "../shell/page.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { gpuName } from "../ui/gpu-name.ts";
 import { Money } from "../ui/money.tsx";
 import { Notice } from "../ui/notice.tsx";
@@ -47,26 +48,23 @@ function Estimate({ estimate }: { readonly estimate: EstimateView }) {
   const { chosen } = estimate;
   return (
     <>
-      <dl className="facts">
-        <dt>Provider</dt>
-        <dd>{chosen.provider_name}</dd>
-        <dt>Region</dt>
-        <dd>{chosen.region}</dd>
-        <dt>GPU</dt>
-        <dd>{chosen.gpu_model ? gpuName(chosen.gpu_model) : "none"}</dd>
-        <dt>Cores billed</dt>
-        <dd className="num">{estimate.cores_billed}</dd>
-        <dt>Per hour</dt>
-        <dd>
+      <Facts>
+        <Fact name="Provider">{chosen.provider_name}</Fact>
+        <Fact name="Region">{chosen.region}</Fact>
+        <Fact name="GPU">{chosen.gpu_model ? gpuName(chosen.gpu_model) : "none"}</Fact>
+        <Fact name="Cores billed" className="num">
+          {estimate.cores_billed}
+        </Fact>
+        <Fact name="Per hour">
           <Money usd={estimate.price_per_hour} />
-        </dd>
-        <dt>Hours</dt>
-        <dd className="num">{estimate.hours}</dd>
-        <dt className="sum">Held first</dt>
-        <dd className="sum">
+        </Fact>
+        <Fact name="Hours" className="num">
+          {estimate.hours}
+        </Fact>
+        <Fact name="Held first" sum>
           <Money usd={estimate.hold} />
-        </dd>
-      </dl>
+        </Fact>
+      </Facts>
       {chosen.runtime === "process" && (
         <p className="mt-3 border-line border-t pt-3 text-ink-2 text-small">
           This provider runs plain sandboxed processes on its own system; the image is not used, nor is what a template

@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { useEffect, useRef, useState, useTransition } from "react";
 import type { SshKeyView } from "../../protocol/account-views.ts";
-import type { EstimateView, TemplateView } from "../../protocol/views.ts";
+import type { EstimateView, TemplateView } from "../../protocol/job-views.ts";
 import { Field, Input, Select, tied } from "../ui/field.tsx";
 import { type FormAction, fieldError, type Refusal, UNTOUCHED } from "../ui/form-state.ts";
 import { gpuName } from "../ui/gpu-name.ts";

@@ -1,5 +1,5 @@
 // Which image: one of the catalogue with what it brings and needs, or the customer's own. Works without script.
-import type { TemplateView } from "../../protocol/views.ts";
+import type { TemplateView } from "../../protocol/job-views.ts";
 import { Field, Input, tied } from "../ui/field.tsx";
 
 interface TemplateChoiceProps {

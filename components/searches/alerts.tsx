@@ -2,7 +2,7 @@
 // Alerts, newest first. What nobody has read yet carries a mark and a word.
 import Link from "next/link";
 import { useActionState } from "react";
-import type { AlertView } from "../../protocol/views.ts";
+import type { AlertView } from "../../protocol/market-views.ts";
 import { type FormAction, UNTOUCHED } from "../ui/form-state.ts";
 import { Refused } from "../ui/refused.tsx";
 import { Status } from "../ui/status.tsx";

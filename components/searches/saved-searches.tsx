@@ -2,19 +2,22 @@
 // The searches an account keeps: what each finds, what it costs, whether it is alerting, and a way to forget it.
 import Link from "next/link";
 import { useActionState } from "react";
-import type { SavedSearchView } from "../../protocol/views.ts";
+import type { SavedSearchView } from "../../protocol/market-views.ts";
 import { type FormAction, UNTOUCHED } from "../ui/form-state.ts";
 import { Money } from "../ui/money.tsx";
 import { Refused } from "../ui/refused.tsx";
 import { Status } from "../ui/status.tsx";
 import { Submit } from "../ui/submit.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { Moment } from "../ui/time.tsx";
 
+type Search = SavedSearchView & {
+  /** what it asks for, in words */
+  readonly words: string;
+};
+
 interface SavedSearchesProps {
-  readonly searches: readonly (SavedSearchView & {
-    /** what it asks for, in words */
-    readonly words: string;
-  })[];
+  readonly searches: readonly Search[];
   readonly forget: FormAction;
 }
 
@@ -29,6 +32,11 @@ function Forget({ id, name, action }: { readonly id: string; readonly name: stri
       <Refused state={state} />
     </form>
   );
+}
+
+function Lowest({ search }: { readonly search: SavedSearchView }) {
+  if (search.lowest_price !== null) return <Money usd={search.lowest_price} short />;
+  return <span className="text-ink-3 text-small">{search.checked_at ? "none free" : "–"}</span>;
 }
 
 function AlertState({ search }: { readonly search: SavedSearchView }) {
@@ -47,61 +55,29 @@ function AlertState({ search }: { readonly search: SavedSearchView }) {
   );
 }
 
+const columns = (forget: FormAction): readonly Column<Search>[] => [
+  {
+    head: "Search",
+    cell: ({ name, query, words }) => (
+      <>
+        <Link className="link font-[560]" href={query ? `/?${query}` : "/"}>
+          {name}
+        </Link>
+        {words !== name && <p className="text-ink-3 text-small">{words}</p>}
+      </>
+    ),
+  },
+  { head: "Offers", cell: ({ matches }) => matches ?? "–", right: true, className: "num" },
+  { head: "From, per hour", cell: (search) => <Lowest search={search} />, right: true },
+  { head: "Alert", cell: (search) => <AlertState search={search} />, span: "double" },
+  {
+    head: "Last look",
+    cell: ({ checked_at: at }) =>
+      at ? <Moment at={at} /> : <span className="text-ink-3 text-small">within a minute</span>,
+  },
+  { head: "Action", cell: ({ id, name }) => <Forget id={id} name={name} action={forget} />, action: true },
+];
+
 export function SavedSearches({ searches, forget }: SavedSearchesProps) {
-  return (
-    <table className="table">
-      <caption className="sr-only">Saved searches</caption>
-      <thead>
-        <tr>
-          <th scope="col">Search</th>
-          <th scope="col" className="r">
-            Offers
-          </th>
-          <th scope="col" className="r">
-            From, per hour
-          </th>
-          <th scope="col">Alert</th>
-          <th scope="col">Last look</th>
-          <th scope="col">
-            <span className="sr-only">Action</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {searches.map((search) => (
-          <tr key={search.id}>
-            <td data-wide="">
-              <Link className="link font-[560]" href={search.query ? `/?${search.query}` : "/"}>
-                {search.name}
-              </Link>
-              {search.words !== search.name && <p className="text-ink-3 text-small">{search.words}</p>}
-            </td>
-            <td data-label="Offers" className="r num">
-              {search.matches ?? "–"}
-            </td>
-            <td data-label="From, per hour" className="r">
-              {search.lowest_price === null ? (
-                <span className="text-ink-3 text-small">{search.checked_at ? "none free" : "–"}</span>
-              ) : (
-                <Money usd={search.lowest_price} short />
-              )}
-            </td>
-            <td data-label="Alert" data-double="">
-              <AlertState search={search} />
-            </td>
-            <td data-label="Last look">
-              {search.checked_at ? (
-                <Moment at={search.checked_at} />
-              ) : (
-                <span className="text-ink-3 text-small">within a minute</span>
-              )}
-            </td>
-            <td data-wide="" className="r">
-              <Forget id={search.id} name={search.name} action={forget} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
+  return <Table caption="Saved searches" columns={columns(forget)} rows={searches} keyOf={({ id }) => id} />;
 }

@@ -1,4 +1,6 @@
 // The keys, in a dialog of the browser's own; public/console.js opens it.
+import { Fact, Facts } from "../ui/facts.tsx";
+
 const KEYS = [
   [["G", "M"], "Market"],
   [["G", "J"], "Jobs"],
@@ -19,18 +21,15 @@ export function Help() {
       <h2 id="help-title" className="mb-3 text-lead">
         Keys
       </h2>
-      <dl className="facts">
+      <Facts>
         {KEYS.map(([keys, words]) => (
-          <div key={words} className="contents">
-            <dt>{words}</dt>
-            <dd className="flex justify-end gap-1">
-              {keys.map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dd>
-          </div>
+          <Fact key={words} name={words} className="flex justify-end gap-1">
+            {keys.map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </Fact>
         ))}
-      </dl>
+      </Facts>
       <form method="dialog" className="mt-4 text-right">
         <button type="submit" className="button button-small">
           Close

@@ -3,7 +3,7 @@ import { signIn } from "next-auth/react";
 import type { Config, Connector } from "wagmi";
 import { connect, disconnect, signTypedData } from "wagmi/actions";
 import { accountOperations } from "../../protocol/operations/account.ts";
-import { Problem } from "../../protocol/views.ts";
+import { Problem } from "../../protocol/problem.ts";
 
 async function fetchNonce(address: string) {
   const answer = await fetch("/api/v1/auth/nonce", {

@@ -1,9 +1,10 @@
 // A batch job's page: the verdict, the panel that reached it, what came of it and what it cost.
-import { BatchBill, SettingsPanel } from "../../../components/batch/batch-panels.tsx";
 import { CancelDialog } from "../../../components/batch/cancel-dialog.tsx";
 import { ErrorsPanel, FilesPanel, ResultPanel } from "../../../components/batch/output.tsx";
 import { PanelPicture } from "../../../components/batch/panel-picture.tsx";
+import { SettingsPanel } from "../../../components/batch/settings-panel.tsx";
 import { VerdictBanner } from "../../../components/batch/verdict-banner.tsx";
+import { BillPanel } from "../../../components/job/bill-panel.tsx";
 import { shellWord } from "../../../components/job/ssh-access.ts";
 import { Timeline } from "../../../components/job/timeline.tsx";
 import { Page } from "../../../components/shell/page.tsx";
@@ -14,7 +15,7 @@ import { Status } from "../../../components/ui/status.tsx";
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isDecided } from "../../../domain/job/batch.ts";
 import type { BatchJobView } from "../../../protocol/batch.ts";
-import type { EventView } from "../../../protocol/views.ts";
+import type { EventView } from "../../../protocol/job-views.ts";
 import { listExecutions } from "../../../server/usecases/batch/get-batch.ts";
 import { deps } from "../../context.ts";
 import { stopAction } from "./actions.ts";
@@ -79,7 +80,7 @@ export async function Batch({ who, job, events }: BatchProps) {
           <Timeline events={events} />
         </div>
         <div className="grid gap-5">
-          <BatchBill job={job} />
+          <BillPanel job={job} />
           <SettingsPanel job={job} />
         </div>
       </div>

@@ -1,8 +1,9 @@
 // A rental's page: the way in, what it costs, what happened, and how to extend or stop it.
 import { randomUUID } from "node:crypto";
+import { BillPanel } from "../../../components/job/bill-panel.tsx";
 import { ExtendDialog } from "../../../components/job/extend-dialog.tsx";
 import { LogsPanel } from "../../../components/job/logs-panel.tsx";
-import { BillPanel, MachinePanel } from "../../../components/job/panels.tsx";
+import { MachinePanel } from "../../../components/job/machine-panel.tsx";
 import { PortPanel } from "../../../components/job/port-panel.tsx";
 import { rentAgain } from "../../../components/job/rent-again.ts";
 import { SshPanel } from "../../../components/job/ssh-panel.tsx";
@@ -18,7 +19,7 @@ import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { MAX_RENTAL_HOURS } from "../../../domain/job/wish.ts";
-import type { EventView, JobView } from "../../../protocol/views.ts";
+import type { EventView, JobView } from "../../../protocol/job-views.ts";
 import { readLogs } from "../../../server/usecases/job/read-logs.ts";
 import { deps } from "../../context.ts";
 import { extendAction, stopAction } from "./actions.ts";

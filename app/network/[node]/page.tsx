@@ -2,25 +2,25 @@
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { EvidencePanel } from "../../../components/network/evidence-panel.tsx";
-import { Ledger } from "../../../components/network/ledger.tsx";
 import { share } from "../../../components/network/network-query.ts";
 import { gpusOf } from "../../../components/network/nodes-table.tsx";
-import { Fact, Facts } from "../../../components/provider/fact.tsx";
+import { ReputationLedger } from "../../../components/provider/reputation-ledger.tsx";
 import { Page, Panel } from "../../../components/shell/page.tsx";
+import { Fact, Facts } from "../../../components/ui/facts.tsx";
+import { Figure, Figures } from "../../../components/ui/figures.tsx";
 import { Live } from "../../../components/ui/live.tsx";
-import { Pager } from "../../../components/ui/pager.tsx";
 import { Status } from "../../../components/ui/status.tsx";
 import { Moment } from "../../../components/ui/time.tsx";
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
 import { isId } from "../../../domain/ids.ts";
-import { Cursor } from "../../../protocol/fields.ts";
 import type { NetworkNodeView } from "../../../protocol/node-views.ts";
 import { NodeId } from "../../../protocol/operations/node.ts";
 import { getAnyJob } from "../../../server/usecases/job/any-job.ts";
 import { getNode } from "../../../server/usecases/network/list-nodes.ts";
 import { listReputation } from "../../../server/usecases/provider/list-reputation.ts";
 import { deps, principal } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 
 export const metadata: Metadata = { title: "Node" };
@@ -60,8 +60,8 @@ export default async function NodePage({ params, searchParams }: NodePageProps) 
   if (!id.success) notFound();
   const node = await orNotFound(getNode(deps(), who, id.data));
   if (!isId("prov", node.provider_id)) notFound();
-  const cursor = Cursor.safeParse(first(given));
-  const ledger = await orNotFound(listReputation(deps(), node.provider_id, { cursor: cursor.data }));
+  const { provider_id: providerId } = node;
+  const ledger = await orNotFound(listAt(first(given), (cursor) => listReputation(deps(), providerId, { cursor })));
   const mine = await minesOf(
     who,
     ledger.events.map(({ job_id: job }) => job),
@@ -83,16 +83,14 @@ export default async function NodePage({ params, searchParams }: NodePageProps) 
       <Live everyMs={EVERY_MS} />
       <Record node={node} />
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_22rem]">
-        <div className="grid gap-5">
-          <section className="grid" aria-label="Ledger">
-            <Ledger reputation={ledger.reputation} events={ledger.events} mine={mine} />
-            <Pager
-              label="Reputation"
-              firstHref={cursor.success && cursor.data ? here : null}
-              nextHref={ledger.next_cursor ? hrefOf(here, { cursor: ledger.next_cursor }) : null}
-            />
-          </section>
-        </div>
+        <ReputationLedger
+          note="0 to 1000; for people to choose by"
+          reputation={ledger.reputation}
+          events={ledger.events}
+          mine={mine}
+          firstHref={ledger.onFirst ? null : here}
+          nextHref={ledger.next_cursor ? hrefOf(here, { cursor: ledger.next_cursor }) : null}
+        />
         <div className="grid gap-5">
           <EvidencePanel evidence={node.evidence} />
           <Machine node={node} />
@@ -104,44 +102,46 @@ export default async function NodePage({ params, searchParams }: NodePageProps) 
 
 function Record({ node }: { readonly node: NetworkNodeView }) {
   return (
-    <Facts>
-      <Fact name="Reputation" value={node.reputation_score} detail="of 1000" />
-      <Fact name="Jobs run" value={node.total_jobs_run} detail={`${node.failed_jobs} without a result`} />
-      <Fact name="Verified" value={node.successful_jobs_run} detail="since it enrolled" />
+    <Figures>
+      <Figure name="Reputation" value={node.reputation_score} detail="of 1000" />
+      <Figure
+        name="Jobs run"
+        value={node.total_jobs_run}
+        detail={`${node.failed_jobs} wrong, or failed by its fault`}
+      />
+      <Figure name="Verified" value={node.successful_jobs_run} detail="since it enrolled" />
       {node.success_rate !== null && (
-        <Fact name="Success rate" value={share(node.success_rate)} detail="verified of all that it ran" />
+        <Figure name="Success rate" value={share(node.success_rate)} detail="without what failed by the job's fault" />
       )}
-    </Facts>
+    </Figures>
   );
 }
 
 function Machine({ node }: { readonly node: NetworkNodeView }) {
   return (
     <Panel title="Machine">
-      <dl className="facts">
-        <dt>Owner</dt>
-        <dd className="num" title={node.owner}>
-          {node.owner_short}
-        </dd>
-        <dt>Region</dt>
-        <dd>{node.region || "not told"}</dd>
-        <dt>GPUs</dt>
-        <dd>{gpusOf(node)}</dd>
-        <dt>vCPU</dt>
-        <dd className="num">{node.cpu_cores}</dd>
-        <dt>Memory</dt>
-        <dd className="num">{node.memory_gb} GB</dd>
-        <dt>Runs jobs as</dt>
-        <dd>{node.runtime}</dd>
-        <dt>Last heard</dt>
-        <dd>
+      <Facts>
+        <Fact name="Owner">
+          <span className="num" title={node.owner}>
+            {node.owner_short}
+          </span>
+        </Fact>
+        <Fact name="Region">{node.region || "not told"}</Fact>
+        <Fact name="GPUs">{gpusOf(node)}</Fact>
+        <Fact name="vCPU" className="num">
+          {node.cpu_cores}
+        </Fact>
+        <Fact name="Memory" className="num">
+          {node.memory_gb} GB
+        </Fact>
+        <Fact name="Runs jobs as">{node.runtime}</Fact>
+        <Fact name="Last heard">
           <Moment at={node.last_heartbeat} withDay />
-        </dd>
-        <dt>Here since</dt>
-        <dd>
+        </Fact>
+        <Fact name="Here since">
           <Moment at={node.registered_at} withDay />
-        </dd>
-      </dl>
+        </Fact>
+      </Facts>
     </Panel>
   );
 }

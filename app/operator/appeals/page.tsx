@@ -4,9 +4,9 @@ import { Appeal } from "../../../components/operator/appeal.tsx";
 import { OperatorFrame } from "../../../components/operator/frame.tsx";
 import { Empty } from "../../../components/ui/empty.tsx";
 import { Pager } from "../../../components/ui/pager.tsx";
-import { operatorOperations } from "../../../protocol/operations/operator.ts";
 import { listAppeals } from "../../../server/usecases/operator/list-appeals.ts";
 import { deps } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import { decideAppealAction } from "../actions.ts";
 import { forOperator } from "../operator.tsx";
@@ -17,9 +17,9 @@ const PATH = "/operator/appeals";
 
 export default function AppealsPage({ searchParams }: { readonly searchParams: SearchParams }) {
   return forOperator(async (operator) => {
-    const cursor = first((await searchParams).cursor);
-    const parsed = operatorOperations.listAppeals.query.safeParse({ cursor });
-    const { appeals, next_cursor: next } = await listAppeals(deps(), operator, parsed.success ? parsed.data : {});
+    const given = first((await searchParams).cursor);
+    const page = await listAt(given, (cursor) => listAppeals(deps(), operator, { cursor }));
+    const { appeals, next_cursor: next, onFirst } = page;
     const now = deps().clock.now().toISOString();
     return (
       <OperatorFrame here={PATH} title="Appeals">
@@ -36,7 +36,7 @@ export default function AppealsPage({ searchParams }: { readonly searchParams: S
         )}
         <Pager
           label="Pages of appeals"
-          firstHref={cursor ? PATH : null}
+          firstHref={onFirst ? null : PATH}
           nextHref={next ? hrefOf(PATH, { cursor: next }) : null}
         />
       </OperatorFrame>

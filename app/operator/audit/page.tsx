@@ -4,9 +4,9 @@ import { EventsTable } from "../../../components/operator/events-table.tsx";
 import { OperatorFrame } from "../../../components/operator/frame.tsx";
 import { Empty } from "../../../components/ui/empty.tsx";
 import { Pager } from "../../../components/ui/pager.tsx";
-import { operatorOperations } from "../../../protocol/operations/operator.ts";
 import { listAudit } from "../../../server/usecases/operator/list-audit.ts";
 import { deps } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import { forOperator } from "../operator.tsx";
 
@@ -16,9 +16,9 @@ const PATH = "/operator/audit";
 
 export default function AuditPage({ searchParams }: { readonly searchParams: SearchParams }) {
   return forOperator(async (operator) => {
-    const cursor = first((await searchParams).cursor);
-    const parsed = operatorOperations.listAudit.query.safeParse({ cursor });
-    const { events, next_cursor: next } = await listAudit(deps(), operator, parsed.success ? parsed.data : {});
+    const given = first((await searchParams).cursor);
+    const page = await listAt(given, (cursor) => listAudit(deps(), operator, { cursor }));
+    const { events, next_cursor: next, onFirst } = page;
     return (
       <OperatorFrame here={PATH} title="Audit trail">
         <section className="sheet" aria-label="Audit trail">
@@ -31,7 +31,7 @@ export default function AuditPage({ searchParams }: { readonly searchParams: Sea
           )}
           <Pager
             label="Pages of decisions"
-            firstHref={cursor ? PATH : null}
+            firstHref={onFirst ? null : PATH}
             nextHref={next ? hrefOf(PATH, { cursor: next }) : null}
           />
         </section>

@@ -9,6 +9,7 @@ import { Pager } from "../../../components/ui/pager.tsx";
 import { operatorOperations } from "../../../protocol/operations/operator.ts";
 import { listIncidents } from "../../../server/usecases/operator/list-incidents.ts";
 import { deps } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import { forOperator } from "../operator.tsx";
 
@@ -20,11 +21,12 @@ const PATH = "/operator/incidents";
 export default function IncidentsPage({ searchParams }: { readonly searchParams: SearchParams }) {
   return forOperator(async (operator) => {
     const params = await searchParams;
-    const given = { provider_id: first(params.provider_id), cursor: first(params.cursor) };
-    const parsed = operatorOperations.listIncidents.query.safeParse(given);
-    const query = parsed.success ? parsed.data : {};
-    const { events, next_cursor: next } = await listIncidents(deps(), operator, query);
-    const one = query.provider_id;
+    const parsed = operatorOperations.listIncidents.query.safeParse({ provider_id: first(params.provider_id) });
+    const one = parsed.data?.provider_id;
+    const page = await listAt(first(params.cursor), (cursor) =>
+      listIncidents(deps(), operator, { provider_id: one, cursor }),
+    );
+    const { events, next_cursor: next, onFirst } = page;
     return (
       <OperatorFrame
         here={PATH}
@@ -44,7 +46,7 @@ export default function IncidentsPage({ searchParams }: { readonly searchParams:
           )}
           <Pager
             label="Pages of incidents"
-            firstHref={given.cursor ? hrefOf(PATH, { provider_id: one }) : null}
+            firstHref={onFirst ? null : hrefOf(PATH, { provider_id: one })}
             nextHref={next ? hrefOf(PATH, { provider_id: one, cursor: next }) : null}
           />
         </section>

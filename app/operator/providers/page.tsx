@@ -14,6 +14,7 @@ import type { Admission } from "../../../domain/provider/state.ts";
 import { operatorOperations } from "../../../protocol/operations/operator.ts";
 import { listProvidersForOperator, readBatchQueue } from "../../../server/usecases/operator/list-providers.ts";
 import { deps } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import { decisionsOf, forOperator } from "../operator.tsx";
 
@@ -50,17 +51,16 @@ export default function OperatorProvidersPage({ searchParams }: { readonly searc
 
 async function view(operator: Principal, params: Awaited<SearchParams>) {
   const asked = TABS.find(({ tab }) => tab === first(params.admission))?.tab;
-  const given = { search: first(params.search), cursor: first(params.cursor) };
-  const parsed = operatorOperations.listProvidersForOperator.query.safeParse(given);
-  const query = parsed.success ? parsed.data : {};
+  const parsed = operatorOperations.listProvidersForOperator.query.safeParse({ search: first(params.search) });
+  const search = parsed.data?.search;
+  const pageOf = (admission: Admission | undefined) =>
+    listAt(first(params.cursor), (cursor) => listProvidersForOperator(deps(), operator, { search, admission, cursor }));
   const queue = await readBatchQueue(deps(), operator);
-  const waiting = await listProvidersForOperator(deps(), operator, { ...query, admission: "pending" });
+  const waiting = await pageOf("pending");
   const tab = asked ?? (waiting.count > 0 ? "pending" : "all");
-  const admission = tab === "all" ? undefined : tab;
-  const shown = tab === "pending" ? waiting : await listProvidersForOperator(deps(), operator, { ...query, admission });
-  const { providers, admissions, next_cursor: next } = shown;
+  const shown = tab === "pending" ? waiting : await pageOf(tab === "all" ? undefined : tab);
+  const { providers, admissions, next_cursor: next, onFirst } = shown;
   const all = Object.entries(admissions).reduce((sum, [each, count]) => (each === "removed" ? sum : sum + count), 0);
-  const search = query.search;
   return (
     <OperatorFrame here={PATH} title={admissions.pending ? `${admissions.pending} waiting for you` : "Providers"}>
       <Live everyMs={EVERY_MS} />
@@ -116,7 +116,7 @@ async function view(operator: Principal, params: Awaited<SearchParams>) {
         )}
         <Pager
           label="Pages of providers"
-          firstHref={given.cursor ? hrefOf(PATH, { admission: tab, search }) : null}
+          firstHref={onFirst ? null : hrefOf(PATH, { admission: tab, search })}
           nextHref={next ? hrefOf(PATH, { admission: tab, search, cursor: next }) : null}
         />
       </section>

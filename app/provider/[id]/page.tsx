@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { DrainButton } from "../../../components/provider/drain-button.tsx";
-import { EarningsChart } from "../../../components/provider/earnings-chart.tsx";
+import { EarningsPanel } from "../../../components/provider/earnings-panel.tsx";
 import { EventsPanel } from "../../../components/provider/events-panel.tsx";
 import { Steps } from "../../../components/provider/followed.tsx";
 import { GpuList, RunsThere } from "../../../components/provider/gpu-list.tsx";
@@ -24,14 +24,14 @@ import { Notice } from "../../../components/ui/notice.tsx";
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isAppError } from "../../../domain/errors.ts";
 import { isId, type ProviderId } from "../../../domain/ids.ts";
-import { ownProviderOperations } from "../../../protocol/operations/own-provider.ts";
-import type { OwnProviderView } from "../../../protocol/views.ts";
-import { earningsByDay } from "../../../server/usecases/provider/earnings-by-day.ts";
+import type { OwnProviderView } from "../../../protocol/provider-views.ts";
+import { lastDaysEarned, listEarnings } from "../../../server/usecases/provider/earnings.ts";
 import { getOwnProvider } from "../../../server/usecases/provider/get-own-provider.ts";
 import { listProviderEvents } from "../../../server/usecases/provider/list-provider-events.ts";
 import { listReputation } from "../../../server/usecases/provider/list-reputation.ts";
 import { listSamples } from "../../../server/usecases/provider/list-samples.ts";
 import { deps, loginOptions, principal } from "../../context.ts";
+import { listAt } from "../../list-at.ts";
 import { first, hrefOf, type SearchParams } from "../../search-params.ts";
 import {
   announceAction,
@@ -54,14 +54,21 @@ interface MachinePageProps {
   readonly searchParams: SearchParams;
 }
 
-async function readMachine(who: Principal, id: ProviderId, cursor: string | undefined) {
-  const page = ownProviderOperations.listProviderEvents.query.safeParse({ cursor });
+/** Three lists on one page: where each of them is, by the name of its part of the address. */
+interface Places {
+  readonly cursor: string | undefined;
+  readonly earnings: string | undefined;
+  readonly ledger: string | undefined;
+}
+
+async function readMachine(who: Principal, id: ProviderId, at: Places) {
   return Promise.all([
     getOwnProvider(deps(), who, id),
-    listProviderEvents(deps(), who, id, page.success ? page.data : {}),
-    listReputation(deps(), id, {}),
+    listAt(at.cursor, (cursor) => listProviderEvents(deps(), who, id, { cursor })),
+    listAt(at.ledger, (cursor) => listReputation(deps(), id, { cursor })),
     listSamples(deps(), who, id, { minutes: USAGE_MINUTES }),
-    earningsByDay(deps(), who, id, EARNING_DAYS),
+    lastDaysEarned(deps(), who, id, EARNING_DAYS),
+    listAt(at.earnings, (cursor) => listEarnings(deps(), who, id, { cursor })),
   ]).catch((error: unknown) => {
     if (isAppError(error) && error.code === "not-found") notFound();
     throw error;
@@ -93,8 +100,9 @@ export default async function MachinePage({ params, searchParams }: MachinePageP
       </Page>
     );
   }
-  const cursor = first(query.cursor);
-  const [machine, happened, ledger, { samples }, days] = await readMachine(who, id, cursor);
+  const at: Places = { cursor: first(query.cursor), earnings: first(query.earnings), ledger: first(query.ledger) };
+  const [machine, happened, ledger, { samples }, last, earned] = await readMachine(who, id, at);
+  const turned = (to: Partial<Record<keyof Places, string | null>>) => hrefOf(`/provider/${id}`, { ...at, ...to });
   const now = deps().clock.now().toISOString();
   const there = machine.admission !== "removed";
   const working = machine.status === "available" || machine.status === "draining";
@@ -143,12 +151,19 @@ export default async function MachinePage({ params, searchParams }: MachinePageP
           <EventsPanel
             events={happened.events}
             owner={machine.owner}
-            firstHref={cursor ? `/provider/${machine.id}` : null}
-            nextHref={happened.next_cursor ? hrefOf(`/provider/${machine.id}`, { cursor: happened.next_cursor }) : null}
+            firstHref={happened.onFirst ? null : turned({ cursor: null })}
+            nextHref={happened.next_cursor ? turned({ cursor: happened.next_cursor }) : null}
           />
         </div>
         <div className="grid min-w-0 gap-5">
-          <EarningsChart earned={machine.earned} earnedPromotion={machine.earned_promotion} days={days} />
+          <EarningsPanel
+            earned={machine.earned}
+            earnedPromotion={machine.earned_promotion}
+            last={last}
+            days={earned.days}
+            firstHref={earned.onFirst ? null : turned({ earnings: null })}
+            nextHref={earned.next_cursor ? turned({ earnings: earned.next_cursor }) : null}
+          />
           {machine.node && <NodePanel node={machine.node} renew={renewAction.bind(null, machine.id)} />}
           <PricePanel machine={machine}>
             {there && (
@@ -170,6 +185,8 @@ export default async function MachinePage({ params, searchParams }: MachinePageP
           <ReputationPanel
             reputation={ledger.reputation}
             events={ledger.events}
+            firstHref={ledger.onFirst ? null : turned({ ledger: null })}
+            nextHref={ledger.next_cursor ? turned({ ledger: ledger.next_cursor }) : null}
             appeal={machine.owner === who.account ? appealAction.bind(null, machine.id) : null}
           />
           <MachinePanel machine={machine} now={now} />

@@ -1,7 +1,6 @@
 // One machine as an operator judges it: what it claims, what went wrong with it, what was decided.
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
-import { Fragment } from "react";
 import { Checks } from "../../../../components/operator/checks.tsx";
 import { Decide } from "../../../../components/operator/decide.tsx";
 import { EventsTable } from "../../../../components/operator/events-table.tsx";
@@ -10,6 +9,7 @@ import { gpusOf } from "../../../../components/operator/provider-words.tsx";
 import { Standing } from "../../../../components/operator/providers-table.tsx";
 import { Panel } from "../../../../components/shell/page.tsx";
 import { LinkButton } from "../../../../components/ui/button.tsx";
+import { Fact, Facts } from "../../../../components/ui/facts.tsx";
 import { Live } from "../../../../components/ui/live.tsx";
 import { Money } from "../../../../components/ui/money.tsx";
 import { Moment } from "../../../../components/ui/time.tsx";
@@ -43,18 +43,6 @@ async function view(operator: Principal, id: ProviderId) {
     throw error;
   });
   const now = deps().clock.now().toISOString();
-  const facts = [
-    ["GPUs", gpusOf(provider)],
-    ["Cores, memory, disk", `${provider.cpu_cores}, ${provider.memory_gb} GB, ${provider.disk_gb} GB`],
-    ["Operating system", provider.os],
-    ["Agent", provider.agent_version],
-    ["Region", provider.region],
-    ["Reputation", provider.reputation],
-    ["Running there", provider.live_executions],
-    ["Per GPU-hour", <Money key="price" usd={provider.price_per_gpu_hour} short />],
-    ["Enrolled", <Moment key="enrolled" at={provider.created_at} withDay />],
-    ["Last heard", provider.last_seen_at ? <Moment key="heard" at={provider.last_seen_at} withDay /> : "never"],
-  ] as const;
   return (
     <OperatorFrame
       here="/operator/providers"
@@ -80,14 +68,26 @@ async function view(operator: Principal, id: ProviderId) {
           <Checks provider={provider} />
         </Panel>
         <Panel title="What it says it is">
-          <dl className="facts">
-            {facts.map(([term, words]) => (
-              <Fragment key={term}>
-                <dt>{term}</dt>
-                <dd>{words}</dd>
-              </Fragment>
-            ))}
-          </dl>
+          <Facts>
+            <Fact name="GPUs">{gpusOf(provider)}</Fact>
+            <Fact name="Cores, memory, disk">
+              {provider.cpu_cores}, {provider.memory_gb} GB, {provider.disk_gb} GB
+            </Fact>
+            <Fact name="Operating system">{provider.os}</Fact>
+            <Fact name="Agent">{provider.agent_version}</Fact>
+            <Fact name="Region">{provider.region}</Fact>
+            <Fact name="Reputation">{provider.reputation}</Fact>
+            <Fact name="Running there">{provider.live_executions}</Fact>
+            <Fact name="Per GPU-hour">
+              <Money usd={provider.price_per_gpu_hour} short />
+            </Fact>
+            <Fact name="Enrolled">
+              <Moment at={provider.created_at} withDay />
+            </Fact>
+            <Fact name="Last heard">
+              {provider.last_seen_at ? <Moment at={provider.last_seen_at} withDay /> : "never"}
+            </Fact>
+          </Facts>
         </Panel>
       </div>
       <section className="sheet" aria-label="Incidents">
