@@ -46,7 +46,10 @@ export async function benchHeartbeats(
   await paced(machines, WARM_UP_PER_SECOND, PROVIDERS, (machine) => machine.beat(clients.beats, 0));
 
   const over = new AbortController();
-  const polls = pollers.map((machine) => held(machine.pollUntil(clients.polls, over.signal)));
+  // Begun a millisecond apart, the first ones ending at another second each: a fleet's polls do not end all at once.
+  const polls = pollers.map((machine, n) =>
+    held(sleep(n).then(() => machine.pollUntil(clients.polls, over.signal, 1 + (n % WAIT_SECONDS)))),
+  );
   await sleep(3_000); // the pollers have settled into their polls
   const look = async () => ({
     web: await wire.cpuSeconds(),
@@ -124,10 +127,11 @@ class Machine {
     this.onAnswer(answer.generation);
   }
 
-  async pollUntil(client: HttpClient, over: AbortSignal): Promise<void> {
-    while (!over.aborted) {
+  /** @param firstWait of the first poll, in seconds */
+  async pollUntil(client: HttpClient, over: AbortSignal, firstWait: number): Promise<void> {
+    for (let waitSeconds = firstWait; !over.aborted; waitSeconds = WAIT_SECONDS) {
       try {
-        await this.beat(client, WAIT_SECONDS);
+        await this.beat(client, waitSeconds);
       } catch (error) {
         if (!over.aborted) throw error;
       }

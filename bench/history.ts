@@ -229,7 +229,7 @@ function pay(life: Life, decision: Decision | null, stopped: ReadonlySet<Member>
     const asked = (rate * BigInt(50 + pick(random, 51))) / 100n;
     return { id, number: n + 1, rate: asked, runMs, role: stopped.has(member) ? "cancelled" : worth };
   });
-  const payments = payBatch(runs, { redundancy, held: amount });
+  const payments = payBatch(runs, { redundancy, timeoutSeconds, held: amount });
   law(new Set(payments.map(({ id }) => id)).size === payments.length, "nobody is paid twice");
   law(
     payments.every((payment) => payment.amount > 0n && !disagreed.has(payment.id)),

@@ -2,7 +2,7 @@
 // SSH ports meets a greeting. What it measures is everything but containers.
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { CoordinationV1Api, type V1Pod, Watch } from "@kubernetes/client-node";
+import { CoordinationV1Api, V1MicroTime, type V1Pod, Watch } from "@kubernetes/client-node";
 import { z } from "zod";
 import { SSH_PORT } from "../domain/execution/entry-script.ts";
 import type { Stand } from "../scripts/faults/testing/stand.ts";
@@ -41,11 +41,11 @@ export async function openFleet({ core, config, prefix, ...stand }: Stand, count
     );
   };
   const renew = async (name: string) => {
-    const spec = { holderIdentity: name, leaseDurationSeconds: 40, renewTime: now().replace("Z", "000Z") };
+    const spec = { holderIdentity: name, leaseDurationSeconds: 40, renewTime: new V1MicroTime() };
     const body = { metadata: { name, namespace: LEASES }, spec };
     await leases
       .patchNamespacedLease({ name, namespace: LEASES, body: { spec } }, MERGE)
-      .catch(() => leases.createNamespacedLease({ namespace: LEASES, body: body as never }));
+      .catch(() => leases.createNamespacedLease({ namespace: LEASES, body }));
   };
   for (const name of names) {
     await core.createNode({ body: { metadata: { name }, spec: {} } });

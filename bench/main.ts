@@ -9,6 +9,7 @@ import { benchHeartbeats } from "./heartbeats.ts";
 import { benchHistories } from "./histories.ts";
 import { benchKubernetes } from "./kubernetes.ts";
 import { type Row, table } from "./measure.ts";
+import { benchPgHistories } from "./pg-histories.ts";
 import { benchRentals } from "./rentals.ts";
 import { benchRestart } from "./restart.ts";
 import { benchRings } from "./rings.ts";
@@ -54,19 +55,32 @@ const PARTS: Readonly<Record<string, (postgres: BenchPostgres) => Promise<{ rows
     const url = await postgres.database("batch");
     return withRuntime(url, (deps) => benchBatch(deps, postgres, url));
   },
-  "batch-latency": async () => ({ rows: [], note: await benchBatchLatency((close) => ends.push(close)) }),
-  restart: (postgres) => benchRestart(postgres, (close) => ends.push(close)),
-  kubernetes: (postgres) => benchKubernetes(postgres, (close) => ends.push(close)),
+  "batch-latency": async () => ({ rows: [], note: await benchBatchLatency(onEnd) }),
+  restart: (postgres) => benchRestart(postgres, onEnd),
+  kubernetes: (postgres) => benchKubernetes(postgres, onEnd),
 };
-/** Needs no database; only by their names. */
+/** Needs no database, or brings its own; only by their names. */
 const PURE: Readonly<Record<string, () => Promise<string>>> = {
   verification: benchVerification,
-  histories: benchHistories,
+  histories: async () => `${await benchHistories()}.\n\n${await benchPgHistories(onEnd)}`,
 };
 /** Only by their names: they build what runs, and one needs a cluster. */
 const BY_NAME = ["batch-latency", "restart", "kubernetes"];
-/** What parts leave outside of this process while they run. */
+/** What parts leave outside of this process while they run, in the order in which it came. */
 const ends: (() => Promise<void>)[] = [];
+let interrupted = false;
+
+/** Not before there is something to take back: until then a signal ends even what never looks up from its sums. */
+function onEnd(close: () => Promise<void>): void {
+  if (ends.push(close) > 1) return;
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, async () => {
+      interrupted = true;
+      for (const end of ends.reverse())
+        await end().catch((error: unknown) => process.stderr.write(`${inShort(error)}\n`));
+      process.exit(1);
+    });
+}
 
 async function bench(postgres: BenchPostgres, names: readonly string[]): Promise<void> {
   const startedAtMs = performance.now();
@@ -93,6 +107,11 @@ async function bench(postgres: BenchPostgres, names: readonly string[]): Promise
   process.stdout.write(`\`npm run bench\` took ${Math.round((performance.now() - startedAtMs) / 1000)} s.\n`);
 }
 
+/** Of a run that is taken back any error is its end, and `onEnd` ends the process. */
+function unlessInterrupted(error: unknown): Promise<never> {
+  return interrupted ? new Promise(() => undefined) : Promise.reject(error);
+}
+
 /** drizzle puts whole statements into its messages; the cause says what went wrong. */
 function inShort(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -108,18 +127,13 @@ if (strange.length > 0) {
   process.exit(2);
 }
 for (const name of asked) {
-  const told = await PURE[name]?.();
+  const told = await PURE[name]?.().catch(unlessInterrupted);
   if (told !== undefined) process.stdout.write(`${told}.\n`);
 }
 const timed = asked.filter((name) => name in PARTS);
 if (asked.length > 0 && timed.length === 0) process.exit(0);
 const postgres = await openPostgres();
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => {
-    void Promise.allSettled(ends.map((end) => end()))
-      .then(() => postgres.stop())
-      .then(() => process.exit(1));
-  });
+onEnd(postgres.stop);
 try {
   await bench(postgres, timed.length > 0 ? timed : Object.keys(PARTS).filter((name) => !BY_NAME.includes(name)));
 } catch (error) {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import {
+  because,
   playwrightNamed,
   playwrightTotal,
   plus,
   sayTotal,
-  vitestFailed,
   vitestSkipped,
   vitestTotal,
 } from "./test-totals.ts";
@@ -17,24 +17,37 @@ test("the last line is the plain total", () => {
 });
 
 test("a test file that does not load is a failure, although no test of it ran", () => {
-  const unloaded = { name: "a.test.ts", status: "failed", assertionResults: [] };
+  const unloaded = { status: "failed", assertionResults: [] };
   expect(vitestTotal(vitestReport)).toEqual({ passed: 5, failed: 1, skipped: 3 });
   expect(vitestTotal({ ...vitestReport, testResults: [unloaded] }).failed).toBe(2);
 });
 
-test("what was not run and what failed is known by name", () => {
+test("what was not run is known by name", () => {
   const assertionResults = [
     { fullName: "a law that holds", status: "passed" },
     { fullName: "a law that does not", status: "failed" },
     { fullName: "a law of a cluster that is not there", status: "skipped" },
   ];
-  const unhooked = { name: "b.test.ts", status: "failed", assertionResults: assertionResults.slice(0, 1) };
-  const report = {
-    ...vitestReport,
-    testResults: [{ name: "a.test.ts", status: "failed", assertionResults }, unhooked],
-  };
+  const report = { ...vitestReport, testResults: [{ status: "failed", assertionResults }] };
   expect(vitestSkipped(report)).toEqual(["a law of a cluster that is not there"]);
-  expect(vitestFailed(report)).toEqual(["a law that does not", "b.test.ts"]);
+});
+
+test("why something failed is said on one short line, with the place of ours where it did", () => {
+  const stack = [
+    "AssertionError: expected 0 to be\u001b[31m greater\u001b[0m than 0",
+    "  - Expected",
+    "    at check (file:///w/node_modules/vitest/dist/a.js:1:2)",
+    "    at /w/main/scripts/faults/nine.test.ts:96:74",
+    "    at node:internal/process:1:2",
+  ].join("\n");
+  const said = "a law: AssertionError: expected 0 to be greater than 0 - Expected (nine.test.ts:96)";
+  expect(because("a law", stack)).toBe(said);
+  expect(because("a law", undefined)).toBe("a law");
+  expect(because("a law", `Error: ${"x ".repeat(1_000)}`).length).toBeLessThan(320);
+  const results = [{ error: { stack: "Error: strict mode\n    at /w/main/e2e/a.spec.ts:8:3" } }, {}];
+  const spec = { title: "opens", tests: [{ status: "flaky", results }] };
+  const report = { suites: [{ title: "a page", specs: [spec] }] };
+  expect(playwrightNamed(report, "flaky")).toEqual(["a page: opens: Error: strict mode (a.spec.ts:8)"]);
 });
 
 test("what passed only the second time passed, and a stack that never started failed", () => {

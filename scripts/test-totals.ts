@@ -1,4 +1,5 @@
-// Reads how many tests passed out of the reports that the test runners write for machines.
+// Reads how many tests passed out of the reports that the test runners write for machines, and says on a line why one failed.
+import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 
 export interface Total {
@@ -24,9 +25,8 @@ const VitestReport = z.object({
   numTodoTests: z.number(),
   testResults: z.array(
     z.object({
-      name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.looseObject({ fullName: z.string(), status: z.string() })),
+      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
     }),
   ),
 });
@@ -42,12 +42,22 @@ export function vitestTotal(report: unknown): Total {
   };
 }
 
-/** What failed, by name: a file stands for itself where it could not be loaded or its hooks threw. */
-export function vitestFailed(report: unknown): string[] {
-  return VitestReport.parse(report).testResults.flatMap((file) => {
-    const tests = file.assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName);
-    return tests.length === 0 && file.status === "failed" ? [file.name] : tests;
-  });
+const MOST_OF_WHY = 300;
+
+/**
+ * A name with why it failed, on one line: what stands far above may be lost where only the end of the output is kept.
+ * @param error its message, as a rule with its stack, of which the first place that is ours is shown
+ */
+export function because(name: string, error: string | undefined): string {
+  if (!error) return name;
+  const lines = stripVTControlCharacters(error).split("\n");
+  const frames = lines.filter((line) => /^\s*at /.test(line));
+  const place = frames.find((line) => !line.includes("node_modules") && !line.includes("node:"));
+  const said = lines.filter((line) => !frames.includes(line));
+  const why = said.join(" ").replace(/\s+/g, " ").trim();
+  const short = why.length > MOST_OF_WHY ? `${why.slice(0, MOST_OF_WHY)}…` : why;
+  const at = place && /([^/() ]+:\d+):\d+\)?$/.exec(place.trim())?.[1];
+  return `${name}: ${short}${at ? ` (${at})` : ""}`;
 }
 
 /** What was not run, by name: nobody should have to find out. */
@@ -70,20 +80,28 @@ export function playwrightTotal(report: unknown): Total {
 interface Suite {
   readonly title: string;
   readonly suites?: readonly Suite[] | undefined;
-  readonly specs: readonly { readonly title: string; readonly tests: readonly { readonly status: string }[] }[];
+  readonly specs: readonly { readonly title: string; readonly tests: readonly z.infer<typeof SuiteTest>[] }[];
 }
+const SuiteTest = z.object({
+  status: z.string(),
+  results: z.array(z.object({ error: z.object({ stack: z.string() }).partial().optional() })).default([]),
+});
 const Suite: z.ZodType<Suite> = z.object({
   title: z.string(),
   get suites() {
     return z.array(Suite).optional();
   },
-  specs: z.array(z.object({ title: z.string(), tests: z.array(z.object({ status: z.string() })) })),
+  specs: z.array(z.object({ title: z.string(), tests: z.array(SuiteTest) })),
 });
 
-/** Tests of a browser that went as said (`unexpected`: failed; `flaky`: passed the second time; `skipped`), by name. */
+/** Tests of a browser that went as said (`unexpected`: failed; `flaky`: passed the second time; `skipped`), and why. */
 export function playwrightNamed(report: unknown, status: "unexpected" | "flaky" | "skipped"): string[] {
   const named = ({ title, suites = [], specs }: Suite): string[] => [
-    ...specs.filter(({ tests }) => tests.some((one) => one.status === status)).map((spec) => `${title}: ${spec.title}`),
+    ...specs.flatMap((spec) => {
+      const went = spec.tests.filter((one) => one.status === status);
+      const error = went.flatMap(({ results }) => results.map((result) => result.error?.stack)).find(Boolean);
+      return went.length === 0 ? [] : [because(`${title}: ${spec.title}`, error)];
+    }),
     ...suites.flatMap(named),
   ];
   return z

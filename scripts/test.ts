@@ -14,7 +14,6 @@ import {
   plus,
   sayTotal,
   type Total,
-  vitestFailed,
   vitestSkipped,
   vitestTotal,
 } from "./test-totals.ts";
@@ -55,16 +54,15 @@ async function script(name: string): Promise<Total> {
 
 async function vitest(report: string, ...projects: string[]): Promise<Total> {
   const which = projects.flatMap((project) => ["--project", project]);
-  const reporters = ["--reporter=dot", "--reporter=json", "--reporter=./scripts/second-tries.ts"];
-  const second = `${report}.second`;
-  const env = { BERTH_SECOND_TRIES: second };
+  const reporters = ["--reporter=dot", "--reporter=json", "--reporter=./scripts/why-reporter.ts"];
+  const why = `${report}.why`;
+  const env = { BERTH_WHY_FILE: why };
   const args = ["run", ...which, ...reporters, `--outputFile.json=${report}`];
   const code = await run(join(ROOT, "node_modules/.bin/vitest"), args, env);
-  if (existsSync(second)) secondTries.push(...(await readFile(second, "utf8")).trimEnd().split("\n"));
+  if (existsSync(why)) remarks.push((await readFile(why, "utf8")).trimEnd());
   if (existsSync(report)) {
     const said: unknown = JSON.parse(await readFile(report, "utf8"));
     for (const title of vitestSkipped(said)) process.stdout.write(`SKIPPED: ${title}\n`);
-    failures.push(...vitestFailed(said));
   }
   return judged(code, await reported(report, vitestTotal));
 }
@@ -83,8 +81,8 @@ async function endToEnd(report: string): Promise<Total> {
   if (existsSync(report)) {
     const said: unknown = JSON.parse(await readFile(report, "utf8"));
     for (const title of playwrightNamed(said, "skipped")) process.stdout.write(`SKIPPED: ${title}\n`);
-    failures.push(...playwrightNamed(said, "unexpected"));
-    secondTries.push(...playwrightNamed(said, "flaky"));
+    for (const title of playwrightNamed(said, "flaky")) remarks.push(`PASSED ONLY THE SECOND TIME: ${title}`);
+    for (const title of playwrightNamed(said, "unexpected")) remarks.push(`FAILED: ${title}`);
   }
   return judged(code, await reported(report, playwrightTotal));
 }
@@ -107,6 +105,7 @@ function installWhatIsMissing(): void {
     ...(process.platform !== "linux" || has("podman") ? [] : ["podman"]),
     ...(process.platform !== "linux" || existsSync("/bin/busybox") ? [] : ["busybox-static"]),
     ...(spawnSync("ssh", ["-V"], { stdio: "ignore" }).error ? ["openssh-client"] : []),
+    ...["zsh", "fish"].filter((shell) => !has(shell)),
     ...(has("redis-server") ? [] : ["redis-server"]),
     ...(process.platform !== "linux" || has("systemd-analyze") ? [] : ["systemd"]),
   ];
@@ -132,10 +131,11 @@ installWhatIsMissing(); // the agent's tests want the sandbox and ssh, the last 
 const reports = await mkdtemp(join(tmpdir(), "berth-reports-"));
 let total = NONE;
 const failed: string[] = [];
-/** Said once more at the end, because the place where a test failed is far above by then. */
-const failures: string[] = [];
-/** What passed, but not at once: a defect somewhere, which nobody should overlook. */
-const secondTries: string[] = [];
+/**
+ * What failed, and what passed but not at once: a defect somewhere, which nobody should overlook. Said once more at the
+ * end, because its place is far above by then.
+ */
+const remarks: string[] = [];
 for (const [index, [name, check]] of CHECKS.entries()) {
   process.stdout.write(`\n== ${name}\n`);
   const result = await check(join(reports, `${index}.json`));
@@ -144,7 +144,6 @@ for (const [index, [name, check]] of CHECKS.entries()) {
 }
 await rm(reports, { recursive: true, force: true });
 if (failed.length > 0) process.stdout.write(`\nFailed: ${failed.join(", ")}\n`);
-for (const title of secondTries) process.stdout.write(`PASSED ONLY THE SECOND TIME: ${title}\n`);
-for (const title of failures) process.stdout.write(`FAILED: ${title}\n`);
+for (const remark of remarks) process.stdout.write(`${remark}\n`);
 process.stdout.write(`${sayTotal(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;

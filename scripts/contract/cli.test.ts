@@ -87,6 +87,8 @@ async function loggedIn(): Promise<void> {
 const config = () => join(home, ".config", "berth", "config.json");
 const json = ({ out }: Ran): ReturnType<typeof JSON.parse> => JSON.parse(out);
 const BATCH = ["submit", "--name", "hash", "--image", "alpine:3.20"];
+/** Processes, which are all that is here, run no image of their own accord: it needs a command. */
+const TRUE = ["--", "true"];
 
 describe("logging in", () => {
   test("signs with the wallet, keeps the token for its owner only, and says who and until when", async () => {
@@ -223,14 +225,14 @@ describe("the market", () => {
 describe("a batch job", () => {
   test("is submitted once for each run and once for each key, found in every list, and cancelled", async () => {
     await loggedIn();
-    const estimate = await berth([...BATCH, "--dry-run"]);
+    const estimate = await berth([...BATCH, "--dry-run", ...TRUE]);
     expect(estimate.out).toMatch(/Owners: +3 have machines that fit/);
     const keyed = [...BATCH, "--idempotency-key", "k1", "-o", "name", "--", "sh", "-c", "echo hi"];
-    const [one, same, other] = [await berth(keyed), await berth(keyed), await berth([...BATCH, "-o", "name"])];
+    const [one, same, other] = [await berth(keyed), await berth(keyed), await berth([...BATCH, "-o", "name", ...TRUE])];
     expect(one.out).toMatch(/^job_\w{26}\n$/);
     expect(same.out).toBe(one.out);
     expect(other.out).not.toBe(one.out);
-    const mismatch = await berth([...BATCH, "--idempotency-key", "k1", "--cpu", "2"]);
+    const mismatch = await berth([...BATCH, "--idempotency-key", "k1", "--cpu", "2", ...TRUE]);
     expect([mismatch.code, mismatch.err]).toEqual([255, expect.stringContaining("idempotency")]);
     const id = one.out.trim();
     const listed = await berth(["list", "--kind", "batch", "-o", "json"]);
@@ -249,10 +251,15 @@ describe("a batch job", () => {
 
   test("of a file is checked in whole before anything is sent", async () => {
     await loggedIn();
-    const good = "kind: batch\nname: a\ndocker_image: alpine\n";
+    const good = "kind: batch\nname: a\ndocker_image: alpine\ncommand: ['true']\n";
     const before = (await wire.world.db.select().from(idempotency)).length;
     const bad = await berth(["apply", "-f", "-"], { stdin: `${good}---\nkind: batch\nname: b\ndocker_image: "?"\n` });
-    expect([bad.code, bad.err]).toEqual([255, expect.stringContaining("standard input:7: docker_image: ")]);
+    expect([bad.code, bad.err]).toEqual([255, expect.stringContaining("standard input:8: docker_image: ")]);
+    const unfit = await berth(["apply", "-f", "-"], { stdin: `${good}---\n${good}consensus: 4\n` });
+    expect([unfit.code, unfit.err]).toEqual([255, expect.stringContaining("standard input:10: consensus: is at most")]);
+    const typed = await berth([...BATCH, "--cpu", "0", "--consensus", "4", ...TRUE]);
+    expect([typed.code, typed.err]).toEqual([255, expect.stringContaining("--cpu: at least 1")]);
+    expect(typed.err).not.toContain("required_cpu");
     expect((await wire.world.db.select().from(idempotency)).length).toBe(before);
     writeFileSync(join(home, "job.yaml"), `${good}---\n${good}`);
     const made = await berth(["apply", "-f", "job.yaml", "-o", "name"]);
@@ -263,7 +270,7 @@ describe("a batch job", () => {
 
   test("that is waited for says how to go on when it is interrupted, and is not stopped by that", async () => {
     await loggedIn();
-    const id = (await berth([...BATCH, "-o", "name"])).out.trim();
+    const id = (await berth([...BATCH, "-o", "name", ...TRUE])).out.trim();
     let interrupted = false;
     const ran = await berth(["wait", id], {
       onError: (err, interrupt) => {

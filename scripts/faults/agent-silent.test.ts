@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { DEMO_WALLET_KEY } from "../../domain/demo.ts";
 import { OFFLINE_AFTER_MS, REPUTATION_OFFLINE, REPUTATION_START } from "../../domain/provider/state.ts";
 import { type BerthClient, berthClient } from "../../protocol/client.ts";
-import type { ProviderView } from "../../protocol/views.ts";
+import type { ProviderView } from "../../protocol/provider-views.ts";
 import { buildChanged } from "../build.ts";
 import { freePort } from "../embedded-postgres.ts";
 import { signTypedData } from "../up/demo-providers.ts";

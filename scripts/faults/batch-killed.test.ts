@@ -1,7 +1,7 @@
 // Batch jobs while everything that decides, gives out and runs them is killed again and again.
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { expectSound } from "../../server/testing/sound.ts";
 import { type Customer, Journal, newCustomer } from "./customers.ts";
 import { batchJob, rightResult, type Submitted, submit, undecidedWithin } from "./testing/batch-jobs.ts";
@@ -22,17 +22,20 @@ const LEAST_KILLS = 6;
 const DECIDED_WITHIN_MS = 180_000 + JOBS * 100;
 
 let stand: BatchStand;
-const agents: FleetAgent[] = [];
-const journal = new Journal();
+let agents: FleetAgent[];
+let journal: Journal;
 
-beforeAll(async () => {
+// Before each try: what one try left behind says nothing of the next.
+beforeEach(async () => {
+  agents = [];
+  journal = new Journal();
   stand = await openBatchStand({ webs: 2, workers: 2 });
   for (let n = 0; n < PLAYED + REAL; n++) {
     const role = n < PLAYED ? "honest" : "real";
     agents.push(await stand.agent({ name: `${role}-${n}`, cores: CORES, role, web: n % 2 }));
   }
 }, 180_000);
-afterAll(() => stand?.[Symbol.asyncDispose](), 60_000);
+afterEach(() => stand?.[Symbol.asyncDispose](), 60_000);
 
 test(
   "webs, workers and agents killed again and again lose no batch job, decide none twice, and leave none without an end",
@@ -50,26 +53,28 @@ test(
     };
     // Together: what cannot be started again fails the test at once, and leaves nobody asking for ever.
     const [kills] = await Promise.all([killAtRandom(over.signal), work()]);
-    expect(await undecidedWithin(stand.db, DECIDED_WITHIN_MS)).toBe(0);
+    const unfinished = await undecidedWithin(stand.db, DECIDED_WITHIN_MS);
     const seconds = (Date.now() - startedMs) / 1000;
 
     const [count] = await stand.db.execute<{ jobs: number; executions: number; live: number }>(sql`select
       (select count(*)::int from batch_jobs where purpose = 'customer') as jobs,
       (select count(*)::int from batch_executions) as executions,
       (select count(*)::int from batch_executions where status in ('scheduled','running')) as live`);
+    const [unevenly, scored] = [await decidedUnevenly(), await scoredTwice()];
     process.stdout.write(
-      `${count?.jobs} jobs under ${kills} kills: ${count?.executions} executions in ${seconds.toFixed(1)} s, ` +
-        `${(JOBS / seconds).toFixed(1)} jobs/s; ${journal.broken} of ${journal.requests} requests cut\n`,
+      `${count?.jobs} jobs, ${count?.executions} executions, ${kills} kills, ${seconds.toFixed(1)} s, ` +
+        `${(JOBS / seconds).toFixed(1)} jobs a second, ${unfinished} unfinished, ` +
+        `${unevenly.filter(({ verdicts }) => verdicts > 1).length} decided twice; ` +
+        `${journal.broken} of ${journal.requests} requests cut\n`,
     );
+    expect(unfinished).toBe(0);
+    expect(unevenly).toEqual([]);
+    expect(scored).toEqual([]);
     expect(kills).toBeGreaterThanOrEqual(LEAST_KILLS);
     expect(submitted.size).toBe(JOBS);
     expect(count).toMatchObject({ jobs: JOBS, live: 0 });
-    expect(await decidedTwice()).toEqual([]);
     expect(await expectSound(stand.db)).toEqual([]);
-    for (const [id, { customer, input }] of submitted) {
-      const { status, result, name } = await batchJob(customer, id);
-      expect({ status, result, name }).toEqual({ status: "completed", result: rightResult(input), name: input });
-    }
+    await Promise.all(customers.map((customer) => expectRight(customer, submitted)));
     expect(journal.hung).toBe(0);
     const programs = [...stand.webs, ...stand.workers, ...agents.map(({ program }) => program)];
     expect(programs.flatMap(({ crashes }) => crashes)).toEqual([]);
@@ -106,19 +111,30 @@ async function killAtRandom(over: AbortSignal): Promise<number> {
   return kills;
 }
 
-/** Jobs without exactly one verdict in their timeline, and scores given more than once for one job. */
-async function decidedTwice(): Promise<unknown[]> {
-  return [
-    ...(await stand.db.execute(sql`
-      select j.id, (select count(*)::int from events e where e.subject = j.id and e.code in
-        ('verified','unverified','job-error','nondeterministic','unresolved','failed','cancelled')) as verdicts
-      from batch_jobs j where (select count(*) from events e where e.subject = j.id and e.code in
-        ('verified','unverified','job-error','nondeterministic','unresolved','failed','cancelled')) <> 1
-      limit 5`)),
-    ...(await stand.db.execute(sql`
-      select provider_id, job_id from reputation_events where job_id is not null
-      group by provider_id, job_id having count(*) > 1 limit 5`)),
-  ];
+/** Each job of a customer is what it was submitted as, and has its right result. */
+async function expectRight(customer: Customer, submitted: Submitted): Promise<void> {
+  for (const [id, job] of submitted) {
+    if (job.customer !== customer) continue;
+    const { status, result, name } = await batchJob(customer, id);
+    expect({ status, result, name }).toEqual({ status: "completed", result: rightResult(job.input), name: job.input });
+  }
+}
+
+/** Jobs, of any purpose, without exactly one verdict in their timeline. */
+async function decidedUnevenly(): Promise<{ id: string; verdicts: number }[]> {
+  const rows = await stand.db.execute<{ id: string; verdicts: number }>(sql`
+    select id, verdicts from batch_jobs j cross join lateral (
+      select count(*)::int as verdicts from events e where e.subject = j.id and e.code in
+        ('verified','unverified','job-error','nondeterministic','unresolved','failed','cancelled')) told
+    where verdicts <> 1`);
+  return [...rows];
+}
+
+/** Scores given more than once for one job. */
+async function scoredTwice(): Promise<unknown[]> {
+  return stand.db.execute(sql`
+    select provider_id, job_id from reputation_events where job_id is not null
+    group by provider_id, job_id having count(*) > 1 limit 5`);
 }
 
 async function pause(ms: number, over: AbortSignal): Promise<void> {

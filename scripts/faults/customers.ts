@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type BerthClient, berthClient, ProblemError } from "../../protocol/client.ts";
+import type { JobView } from "../../protocol/job-views.ts";
 import { rentalOf } from "../../protocol/operations/job.ts";
-import type { JobView } from "../../protocol/views.ts";
 import { signTypedData } from "../up/demo-providers.ts";
 import { GPU_MODEL } from "./machine.ts";
 

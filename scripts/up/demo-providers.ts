@@ -91,7 +91,12 @@ export function agentDir(dataDir: string, provider: DemoProvider): string {
 }
 
 /** The agent's command line; with a token where its machine is not enrolled yet. */
-export async function agentArguments(provider: DemoProvider, dataDir: string, broker: string): Promise<string[]> {
+export async function agentArguments(
+  provider: DemoProvider,
+  dataDir: string,
+  broker: string,
+  runtime: "process" | "docker",
+): Promise<string[]> {
   const home = agentDir(dataDir, provider);
   const enrolled = existsSync(join(home, "provider.json"));
   const token = enrolled ? [] : ["--token", await enrolmentToken(await walletOf(provider, dataDir), broker)];
@@ -102,7 +107,7 @@ export async function agentArguments(provider: DemoProvider, dataDir: string, br
     ...["--price-per-gpu-hour", provider.pricePerGpuHour, "--price-per-cpu-hour", provider.pricePerCpuHour],
     ...["--declare-gpus", provider.gpus, "--declare-cpus", String(provider.cpus)],
     ...["--declare-memory-gb", String(provider.memoryGb), "--declare-disk-gb", String(provider.diskGb)],
-    ...["--runtime", "process", "--stop-executions-on-exit"],
+    ...["--runtime", runtime, "--stop-executions-on-exit"],
   ];
 }
 

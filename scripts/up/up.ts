@@ -47,6 +47,8 @@ export interface UpDeps {
   readonly build: typeof buildChanged;
   /** Progress and mishaps, a sentence each. */
   readonly tell: (sentence: string) => void;
+  /** Of the container engine that the demo's agents use, unix:///…; without it they run plain processes. */
+  readonly dockerHost?: string;
   /** Fired when a person wants to leave, perhaps before Berth is up. */
   readonly leaving: AbortSignal;
   /** Fired when that took too long: every child is killed at once. */
@@ -125,8 +127,11 @@ async function start(
   if (options.demo) {
     deps.tell("Starting the demo's five providers");
     for (const provider of DEMO_PROVIDERS) {
-      const args = [...flags, "dist/agent.mjs", ...(await agentArguments(provider, dataDir, url))];
-      keep({ ...node, name: `agent-${provider.name}`, args, env: agentEnv(deps.env), stopGraceMs: 20_000 });
+      const { dockerHost } = deps;
+      const runtime = dockerHost === undefined ? "process" : "docker";
+      const args = [...flags, "dist/agent.mjs", ...(await agentArguments(provider, dataDir, url, runtime))];
+      const env = { ...agentEnv(deps.env), ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }) };
+      keep({ ...node, name: `agent-${provider.name}`, args, env, stopGraceMs: 20_000 });
     }
     await awaitProviders(url, deps);
   }

@@ -21,16 +21,20 @@ import type { PlayedWish } from "./played-wish.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Beside the built programs, because it finds its packages from there. */
 const PLAYED = "testing-played-agent";
+/** Of the console's cookies. */
+export const SESSION_SECRET = "a stand that is gone with its test";
 const ON_THE_MARKET_WITHIN_MS = 60_000;
 
 export interface AgentWish {
   readonly name: string;
   readonly cores: number;
-  /** `real`: the built agent with its process runtime */
+  /** `real`: the built agent */
   readonly role: Role | "real";
   /** which of the webs it talks to */
   readonly web?: number;
   readonly eyes?: string;
+  /** of a container engine, where a real one runs containers instead of plain processes */
+  readonly socket?: string;
 }
 
 export interface FleetAgent {
@@ -62,7 +66,7 @@ export async function openBatchStand({ webs: webCount, workers: workerCount }: {
   const urls = ports.map((port) => `http://127.0.0.1:${port}`);
   const { PATH, HOME: home } = process.env;
   const bare: NodeJS.ProcessEnv = { PATH, HOME: home, NODE_ENV: "production" };
-  const env = { ...bare, BERTH_DEMO: "1", DATABASE_URL: database.url };
+  const env = { ...bare, BERTH_DEMO: "1", DATABASE_URL: database.url, NEXTAUTH_SECRET: SESSION_SECRET };
   const webs = ports.map((port, n) => {
     const url = `http://127.0.0.1:${port}`;
     const own = { PORT: String(port), PUBLIC_URL: url, NEXTAUTH_URL: url };
@@ -74,18 +78,19 @@ export async function openBatchStand({ webs: webCount, workers: workerCount }: {
   const agents: Program[] = [];
   const client = postgres(database.url, { max: 4, onnotice: () => {} });
 
-  async function agent({ name, cores, role, web = 0, eyes }: AgentWish): Promise<FleetAgent> {
+  async function agent({ name, cores, role, web = 0, eyes, socket }: AgentWish): Promise<FleetAgent> {
     const broker = urls[web] ?? "";
     const dataDir = join(folder, name);
     const token = await enrolmentToken(generatePrivateKey(), broker);
     const played = (wish: PlayedWish) => [JSON.stringify(wish)];
     const args =
       role === "real"
-        ? realArguments({ name, cores, dataDir, broker, token })
+        ? realArguments({ name, cores, dataDir, broker, token }, socket === undefined ? "process" : "docker")
         : played({ name, cores, dataDir, broker, token, role, ...(eyes === undefined ? {} : { eyes }) });
     const file = join(folder, `${name}.log`);
     const serves = async (log: string) => log.includes('"serving"');
-    const one = program(role === "real" ? "agent" : PLAYED, file, bare, serves, args);
+    const own = socket === undefined ? bare : { ...bare, DOCKER_HOST: `unix://${socket}` };
+    const one = program(role === "real" ? "agent" : PLAYED, file, own, serves, args);
     agents.push(one);
     await one.start();
     const providerId = await readProviderId(dataDir);
@@ -115,12 +120,12 @@ export async function openBatchStand({ webs: webCount, workers: workerCount }: {
 
 type Place = Pick<PlayedWish, "name" | "cores" | "dataDir" | "broker" | "token">;
 
-function realArguments({ name, cores, dataDir, broker, token }: Place): string[] {
+function realArguments({ name, cores, dataDir, broker, token }: Place, runtime: "process" | "docker"): string[] {
   return [
     ...["start", "--broker", broker, "--token", token, "--data-dir", dataDir, "--name", name, "--host", "127.0.0.1"],
     ...["--price-per-gpu-hour", "0.389000", "--price-per-cpu-hour", "0.010000", "--declare-cpus", String(cores)],
     ...["--declare-memory-gb", String(cores * 4), "--declare-disk-gb", String(cores * 10)],
-    ...["--runtime", "process", "--stop-executions-on-exit"],
+    ...["--runtime", runtime, "--stop-executions-on-exit"],
   ];
 }
 
