@@ -1,5 +1,6 @@
-// Five kinds of tests: pure ones, the repository's own scripts, everything that stands on a real PostgreSQL, what needs a
-// real Kubernetes as well, and whole stacks of built processes that are killed.
+// Six kinds of tests: pure ones, the agent's with real sandboxes and containers, the repository's own scripts, everything
+// that stands on a real PostgreSQL, what needs a real Kubernetes as well, and whole stacks of built processes that are
+// killed. What waits for programs other than ours gets one second try, and `npm test` names what needed it.
 import { defineConfig } from "vitest/config";
 
 const TESTS = "**/*.test.{ts,tsx}";
@@ -27,7 +28,17 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["domain", "protocol", "components", "app", "agent", "cli"].map((folder) => `${folder}/${TESTS}`),
+          include: ["domain", "protocol", "components", "app", "cli"].map((folder) => `${folder}/${TESTS}`),
+          testTimeout: 15_000,
+          hookTimeout: 15_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "agent",
+          include: [`agent/${TESTS}`],
+          retry: 1,
           testTimeout: 15_000,
           hookTimeout: 15_000,
         },
@@ -60,7 +71,7 @@ export default defineConfig({
           include: KUBERNETES,
           globalSetup: ["./server/testing/global-setup.ts"],
           fileParallelism: false,
-          retry: 1, // two cores shared with a whole cluster; `npm test` names what needed it
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -72,7 +83,7 @@ export default defineConfig({
           include: [FAULTS],
           globalSetup: ["./scripts/faults/build.ts"],
           fileParallelism: false, // a stack is four busy processes
-          retry: 1, // `npm test` names what needed it
+          retry: 1,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

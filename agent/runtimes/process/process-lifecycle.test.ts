@@ -8,6 +8,7 @@ import {
   base,
   clear,
   endAll,
+  newMarker,
   open,
   openRuntime,
   portOf,
@@ -21,6 +22,9 @@ import {
 beforeAll(prepare);
 afterEach(endAll);
 afterAll(clear);
+
+/** A shell that has answered may still be starting what it left in the background. */
+const oneWith = (marker: string) => expect.poll(() => processesWith(marker).length, { timeout: 5000 }).toBe(1);
 
 describe("beginning and end", () => {
   test("applying twice never runs twice", async () => {
@@ -36,14 +40,15 @@ describe("beginning and end", () => {
 
   test("removal leaves no process, no file and no port, however a command resists", async () => {
     const { runtime, spec, dir, port } = await rent();
+    const marker = newMarker();
     await ssh(
       port,
-      "trap '' TERM HUP; (trap '' TERM HUP; setsid nohup sleep 31415) >/dev/null 2>&1 & mkdir locked; touch locked/x; chmod 000 locked",
+      `trap '' TERM HUP; (trap '' TERM HUP; setsid nohup sleep ${marker}) >/dev/null 2>&1 & mkdir locked; touch locked/x; chmod 000 locked`,
     );
-    await until(() => processesWith("31415").length > 0, 5000);
+    await expect.poll(() => processesWith(marker).length, { timeout: 5000 }).toBeGreaterThan(0);
     await runtime.remove(spec.id);
     expect(runtime.list()).toEqual([]);
-    expect(processesWith("31415")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
     expect(processesWith(dir)).toEqual([]);
     expect(await readState(dir)).toBeUndefined();
     await new Promise<void>((done, failed) => {
@@ -63,13 +68,15 @@ describe("beginning and end", () => {
 
   test("a killed supervisor takes all with it, and the end is told once as killed", async () => {
     const { runtime, dir, port, spec } = await rent();
-    await ssh(port, "nohup sleep 27182 >/dev/null 2>&1 &");
+    const marker = newMarker();
+    await ssh(port, `nohup sleep ${marker} >/dev/null 2>&1 &`);
+    await oneWith(marker);
     const state = await readState(dir);
     if (state?.phase !== "ready") throw new Error("not ready");
     process.kill(state.supervisor.pid, "SIGKILL");
     await until(() => runtime.list()[0]?.state === "ended", 10_000);
     expect(runtime.list()).toMatchObject([{ id: spec.id, state: "ended", cause: "killed" }]);
-    expect(processesWith("27182")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   });
 
   test("one that died while no agent was there is told as ended", async () => {
@@ -113,21 +120,23 @@ describe("beginning and end", () => {
 
   test("without a sandbox there is still a private home, a clean environment and an end without orphans", async () => {
     const { runtime, spec, port, dir } = await rent({}, { sandboxed: false });
-    const { out } = await ssh(port, "pwd; env | grep -c CANARY; setsid nohup sleep 16180 >/dev/null 2>&1 &");
+    const marker = newMarker();
+    const { out } = await ssh(port, `pwd; env | grep -c CANARY; setsid nohup sleep ${marker} >/dev/null 2>&1 &`);
     expect(out).toBe(`${join(dir, "home")}\n0\n`);
-    expect(processesWith("16180").length).toBe(1);
+    await oneWith(marker);
     await runtime.remove(spec.id);
-    expect(processesWith("16180")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   }, 30_000);
 
   test("without a sandbox, too, a killed supervisor leaves nothing behind", async () => {
     const { runtime, port, dir } = await rent({}, { sandboxed: false });
-    await ssh(port, "setsid nohup sleep 14142 >/dev/null 2>&1 &");
-    expect(processesWith("14142").length).toBe(1);
+    const marker = newMarker();
+    await ssh(port, `setsid nohup sleep ${marker} >/dev/null 2>&1 &`);
+    await oneWith(marker);
     const state = await readState(dir);
     if (state?.phase !== "ready") throw new Error("not ready");
     process.kill(state.supervisor.pid, "SIGKILL");
     await until(() => runtime.list()[0]?.state === "ended", 10_000);
-    expect(processesWith("14142")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   });
 });

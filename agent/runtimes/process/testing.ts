@@ -117,6 +117,10 @@ export function parsedKey(text: string): ParsedKey {
   return key;
 }
 
+let markers = 0;
+/** Seconds for a `sleep` that no other test asks for, in any file that runs now: `processesWith` finds it alone. */
+export const newMarker = () => String(1_000_000_000 + process.pid * 100 + markers++);
+
 /** Every process, here or in a sandbox, whose command line holds the marker. */
 export const processesWith = (marker: string) =>
   listPids().filter((pid) => {

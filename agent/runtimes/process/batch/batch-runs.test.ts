@@ -1,6 +1,6 @@
 // Batch executions in a real bubblewrap, from the order to the result.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { BatchSpec } from "../../../../domain/execution/spec.ts";
@@ -10,7 +10,7 @@ import { signal, until } from "../../../processes.ts";
 import type { FinishedRun } from "../../finished-run.ts";
 import type { Runtime } from "../../runtime.ts";
 import { whyNoSandbox } from "../sandbox.ts";
-import { base, clear, endAll, newId, open, openRuntime, prepare, processesWith } from "../testing.ts";
+import { base, clear, endAll, newId, newMarker, open, openRuntime, prepare, processesWith } from "../testing.ts";
 import { readWords } from "./runner.ts";
 
 beforeAll(prepare);
@@ -104,7 +104,7 @@ describe.each([true, false])("with a sandbox: %s", (sandboxed) => {
   });
 
   test("what runs longer than its timeout is killed with all it started", async () => {
-    const marker = sandboxed ? "31411" : "31412";
+    const marker = newMarker();
     const result = await run({
       ...sh(`trap '' TERM; (setsid sleep ${marker} &) ; sleep ${marker}`),
       timeoutSeconds: 1,
@@ -182,17 +182,19 @@ describe("output files", () => {
 
 describe("hostile programs", () => {
   test("processes that beget processes end at the timeout, all of them", async () => {
-    const grow = "f() { while :; do sleep 27182 & [ $n -gt 150 ] && break; n=$((n+1)); done; wait; }; n=0; f";
+    const marker = newMarker();
+    const grow = `f() { while :; do sleep ${marker} & [ $n -gt 150 ] && break; n=$((n+1)); done; wait; }; n=0; f`;
     const result = await runs({ ...sh(`${grow} & ${grow}`), timeoutSeconds: 2 });
     expect(result.end).toBe("timed-out");
-    expect(processesWith("27182")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   });
 
   test("what is left in the background after the program's end does not hold it up, and is gone", async () => {
-    const result = await runs(sh("(trap '' TERM HUP; setsid sleep 16180) & echo done"));
+    const marker = newMarker();
+    const result = await runs(sh(`(trap '' TERM HUP; setsid sleep ${marker}) & echo done`));
     expect(result).toMatchObject({ outcome: "completed" });
     expect(text(result.stdout)).toBe("done\n");
-    expect(processesWith("16180")).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   });
 
   test("more memory than was bought is not given, and a file does not grow over the disk that was", async () => {
@@ -271,7 +273,8 @@ describe("over restarts of the agent", () => {
   test("one whose runner was killed is over, and nothing of it runs on", async () => {
     const root = newRoot();
     const first = await openRuntime(root);
-    const spec = batchSpec(sh("sleep 14142"));
+    const marker = newMarker();
+    const spec = batchSpec(sh(`sleep ${marker}`));
     await first.apply(spec, 0);
     const words = async () => readWords(join(root, spec.id));
     await until(async () => Boolean((await words())?.init), 5000, 5);
@@ -282,9 +285,7 @@ describe("over restarts of the agent", () => {
     signal(runner, "SIGKILL");
     const second = await openRuntime(root);
     expect(await resultOf(second, spec)).toMatchObject({ outcome: "failed", end: "infrastructure" });
-    expect(
-      processesWith("14142").filter((pid) => !readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("vitest")),
-    ).toEqual([]);
+    expect(processesWith(marker)).toEqual([]);
   });
 });
 
@@ -293,14 +294,15 @@ describe("side by side", () => {
     const root = newRoot();
     const runtime = await openRuntime(root);
     for (const waitMs of [0, 5, 20, 100]) {
-      const spec = batchSpec(sh("sleep 17320"));
+      const marker = newMarker();
+      const spec = batchSpec(sh(`sleep ${marker}`));
       const applied = runtime.apply(spec, 0);
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       await runtime.remove(spec.id);
       await applied;
       expect(runtime.list()).toEqual([]);
       expect(existsSync(join(root, spec.id))).toBe(false);
-      expect(processesWith("17320")).toEqual([]);
+      expect(processesWith(marker)).toEqual([]);
     }
   });
 
