@@ -45,13 +45,16 @@ test("people write prices as they speak: 0.4 and 1 are read", () => {
 
 test("an unknown setting is refused by its name, a wrong value by its field, and broken YAML by its line", () => {
   expect(() => parseConfig("brokr: https://x\n", "/etc/berth/agent.yaml")).toThrow(
-    '/etc/berth/agent.yaml: "brokr" is no setting',
+    "/etc/berth/agent.yaml: brokr: is not known here",
   );
   expect(() => parseConfig("declared_gpus:\n  - {count: 1, model: x, vram_mb: 1, colour: red}\n", "f")).toThrow(
-    '"declared_gpus.0.colour" is no setting',
+    "declared_gpus.0.colour: is not known here",
   );
   expect(() => parseConfig("broker: ftp://x\n", "f")).toThrow("broker: the address of a broker");
   expect(() => parseConfig("price_per_gpu_hour: cheap\n", "f")).toThrow("price_per_gpu_hour");
+  expect(() => parseConfig("runtime: lxc\ndeclared_cpus: many\n", "f")).toThrow(
+    /^f: runtime: process, .*; declared_cpus: a number\. Settings are/,
+  );
   expect(() => parseConfig("a: [1\n", "f")).toThrow(/f is not YAML.*line/s);
   expect(() => parseConfig("- a\n", "f")).toThrow(ConfigError);
 });
@@ -80,9 +83,12 @@ test("the agent.json of an earlier version is taken over, once", async () => {
   expect(await readConfig(place)).toEqual(CONFIG);
 });
 
-test("a setting that is needed and nowhere given is asked for by its flag", () => {
+test("what is needed and nowhere given, and each value that cannot be, is told by its flag", () => {
   expect(() => resolveConfig({ broker: "https://x.example" }, undefined, "x")).toThrow(
     "--price-per-gpu-hour: is needed",
+  );
+  expect(() => resolveConfig({ price_per_gpu_hour: "cheap", declared_cpus: 0 }, undefined, "x")).toThrow(
+    /^--broker: is needed; --price-per-gpu-hour: .*; --declare-cpus: .*$/,
   );
 });
 

@@ -5,6 +5,7 @@ import { parseDocument } from "yaml";
 import { z } from "zod";
 import { RUNTIMES } from "../domain/provider/state.ts";
 import { Enrol } from "../protocol/agent.ts";
+import { nameOf, readAs } from "../protocol/read.ts";
 import { readText, writeWhole } from "./files.ts";
 import type { Paths } from "./paths.ts";
 
@@ -80,7 +81,10 @@ function defaultName(hostname: string): string {
   return name === "" ? "provider" : name;
 }
 
-/** Joins flags, the stored file and defaults. Throws a ConfigError that names the flag. */
+/**
+ * Joins flags, the stored file and defaults.
+ * @throws ConfigError naming each flag that is needed or not what it must be
+ */
 export function resolveConfig(flags: ConfigFlags, stored: StoredConfig | undefined, hostname: string): AgentConfig {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   const defaults = {
@@ -93,14 +97,16 @@ export function resolveConfig(flags: ConfigFlags, stored: StoredConfig | undefin
     declared_gpus: [],
   };
   const all: Record<string, unknown> = { ...defaults, ...stored, ...given };
-  const parsed = AgentConfig.safeParse(all);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = String(issue?.path[0] ?? "");
-  const flag = field.replace("declared_", "declare_");
-  const missing = all[field] === undefined;
+  const read = readAs(AgentConfig, all);
+  if (read.problems === null) return read.data;
   throw new ConfigError(
-    `--${flag.replaceAll("_", "-")}: ${missing ? "is needed" : (issue?.message ?? "is not valid")}`,
+    read.problems
+      .map(({ path, message }) => {
+        const field = String(path[0]);
+        const flag = field.replace("declared_", "declare_").replaceAll("_", "-");
+        return `--${flag}: ${all[field] === undefined ? "is needed" : message}`;
+      })
+      .join("; "),
   );
 }
 
@@ -112,13 +118,9 @@ export function parseConfig(text: string, where: string): StoredConfig {
   const document = parseDocument(text, { prettyErrors: true });
   const [broken] = document.errors;
   if (broken) throw new ConfigError(`${where} is not YAML: ${broken.message}`);
-  const parsed = StoredConfig.safeParse(document.toJS() ?? {});
-  if (parsed.success) return parsed.data;
-  const sentences = parsed.error.issues.flatMap((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => `"${[...issue.path, key].join(".")}" is no setting`)
-      : [`${issue.path.join(".") || "the file"}: ${issue.message}`],
-  );
+  const read = readAs(StoredConfig, document.toJS() ?? {});
+  if (read.problems === null) return read.data;
+  const sentences = read.problems.map((problem) => `${nameOf(problem.path) || "the file"}: ${problem.message}`);
   throw new ConfigError(
     `${where}: ${sentences.join("; ")}. Settings are ${Object.keys(AgentConfig.shape).join(", ")}.`,
   );

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { JoinTicket } from "../protocol/agent.ts";
+import { nameOf, readAs } from "../protocol/read.ts";
 import { ConfigError } from "./config.ts";
 import type { Log } from "./log.ts";
 
@@ -23,12 +24,12 @@ const Ticket = z.object(JoinTicket.shape).extend({ api_server: ApiServer });
  * @throws ConfigError naming the field that is not what it must be
  */
 export function joinCommand(ticket: JoinTicket): string[] {
-  const parsed = Ticket.safeParse(ticket);
-  if (!parsed.success) {
-    const fields = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const read = readAs(Ticket, ticket);
+  if (read.problems !== null) {
+    const fields = read.problems.map(({ path, message }) => `${nameOf(path)}: ${message}`);
     throw new ConfigError(`The broker's fields for joining are refused: ${fields.join("; ")}`);
   }
-  const { api_server, token, ca_cert_hash, node_name } = parsed.data;
+  const { api_server, token, ca_cert_hash, node_name } = read.data;
   return [
     ...["kubeadm", "join", api_server, "--token", token, "--discovery-token-ca-cert-hash", ca_cert_hash],
     ...["--node-name", node_name],
