@@ -92,7 +92,7 @@ test("logs -f: Ctrl-C before the verdict says that the job goes on, and how to r
   now = { job: job({}), panel: [] };
   const world = around();
   const following = run(["logs", "-f", ID], world);
-  await expect.poll(() => world.said.err).toContain("running");
+  await expect.poll(() => world.said.err, { timeout: 10_000 }).toContain("running");
   world.interrupted.abort();
   const { code, err } = await following;
   expect(code).toBe(130);

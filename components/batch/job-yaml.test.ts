@@ -102,7 +102,9 @@ const body = fc.record({
   ),
 });
 
-test("what the form shows of any job writes the same job, field by field, into an empty text", () => {
+test("what the form shows of any job writes the same job, field by field, into an empty text", {
+  timeout: 60_000, // thousands of documents are read and written
+}, () => {
   fc.assert(
     fc.property(body, (given) => {
       const form = textOf(readJobYaml(jobYaml(given)).body);
