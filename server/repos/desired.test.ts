@@ -15,7 +15,12 @@ async function wakesDuring(id: ProviderId, work: () => Promise<unknown>): Promis
   let wakes = 0;
   const stop = world.deps.wakes.subscribe(desiredTopic(id), () => wakes++);
   await work();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Wakes come in the order of their commits: once this one has come, every one of the work has.
+  const after = `after ${id}`;
+  await new Promise<void>((resolve, reject) => {
+    world.deps.wakes.subscribe(after, resolve);
+    world.db.execute(sql`select pg_notify('berth', ${after})`).catch(reject);
+  });
   stop();
   return wakes;
 }

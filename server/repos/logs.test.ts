@@ -76,12 +76,12 @@ test("no more is kept than there is room for: the oldest goes, whatever was writ
   expect(kept).toBeGreaterThan(MOST_KEPT / 4);
   const last = parts.at(-1);
   expect((last?.start ?? 0) + (last?.text.length ?? 0)).toBe(end);
-});
+}, 120_000);
 
 test("gaps do not make more rows than there is room for", async () => {
   for (let n = 0; n < 600; n++) await append(n * 10, "x");
   expect((await world.db.select().from(executionLogs)).length).toBeLessThanOrEqual(512);
-});
+}, 180_000);
 
 test("each of many twins at once is stored once, and wakes who follows", async () => {
   const heard = vi.fn();
@@ -89,7 +89,7 @@ test("each of many twins at once is stored once, and wakes who follows", async (
   const ends = await Promise.all(Array.from({ length: 8 }, () => append(0, "only once\n")));
   expect(new Set(ends)).toEqual(new Set([10]));
   expect(await all()).toBe("only once\n");
-  await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1), { timeout: 20_000, interval: 20 });
   leave();
 });
 
@@ -157,5 +157,5 @@ describe("over random histories", () => {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 180_000);
 });

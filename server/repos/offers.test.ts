@@ -97,7 +97,7 @@ test("the database and the domain agree about every wish: what fits, in which or
   );
   await fc.assert(property, { numRuns: 200 });
   expect(ordered).toBeGreaterThan(5); // about forty of the wishes; fewer, and the order was never looked at
-});
+}, 180_000);
 
 async function rows(providerId: ProviderId) {
   const all = await world.db.select().from(offers).where(eq(offers.providerId, providerId));

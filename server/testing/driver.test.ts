@@ -1,6 +1,6 @@
 // What our patch of postgres.js promises (patches/): a lost connection costs what was on it, and nothing else.
 import postgres from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type TestDatabase, testDatabase } from "./database.ts";
 
 let database: TestDatabase;
@@ -42,13 +42,16 @@ test("connections cut in the middle of many transactions end those, not the proc
   try {
     for (let round = 0; round < 10; round++) {
       let cut = false;
+      const inside = new Set<number>();
       const busy = Array.from({ length: 12 }, () =>
         sql.begin(async (tx) => {
+          const [me] = await tx<[{ pid: number }]>`select pg_backend_pid() as pid`;
+          inside.add(me.pid);
           while (!cut) await tx`select pg_sleep(0.001)`;
         }),
       );
       const settled = Promise.allSettled(busy);
-      await new Promise((wake) => setTimeout(wake, 40));
+      await vi.waitFor(() => expect(inside.size).toBe(4), { timeout: 20_000, interval: 5 });
       await other`select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()`;
       cut = true;

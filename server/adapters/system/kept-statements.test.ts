@@ -55,7 +55,7 @@ test("texts without end do not fill the connection", async () => {
   for (let n = 0; n < MOST_KEPT + 5; n++)
     await db.execute(sql.raw(`select ${n} as n where `).append(sql`${n}::int = ${n}::int`));
   expect(await kept()).toHaveLength(MOST_KEPT);
-});
+}, 120_000);
 
 test("a statement of a table that has changed since is answered as the table is now", async () => {
   await client.unsafe("create temporary table changing (a int); insert into changing values (1)");

@@ -162,7 +162,7 @@ test("whatever is done to a key, the answer is a key or a refusal, never a crash
     }),
     { numRuns: 2_000 },
   );
-});
+}, 120_000);
 
 test("every host key that is made can be read back, and says what it is", async () => {
   for (let made = 0; made < 2_000; made++) {
@@ -173,4 +173,4 @@ test("every host key that is made can be read back, and says what it is", async 
     expect(parsePublicKey(key.publicKey).fingerprint).toBe(key.fingerprint);
     expect(parsed.verify("berth", parsed.sign("berth"))).toBe(true);
   }
-});
+}, 240_000);

@@ -18,6 +18,8 @@ afterAll(async () => {
   await database.close();
 });
 const pause = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
+/** Generous: the machine may be busy with much else. */
+const follows = (apartMs: () => number) => expect.poll(apartMs, { timeout: 20_000, interval: 50 }).toBeLessThan(1_000);
 
 /** Puts a function in front of the server's own clock, so that the database's time is another than this machine's. */
 async function shiftDatabaseTime(seconds: number) {
@@ -32,8 +34,7 @@ test("the clock tells the database's time, not this machine's, and follows it", 
   try {
     expect(Math.abs(clock.now().getTime() - Date.now() - 3_600_000)).toBeLessThan(1_000);
     await shiftDatabaseTime(7_200);
-    await pause(600);
-    expect(Math.abs(clock.now().getTime() - Date.now() - 7_200_000)).toBeLessThan(1_000);
+    await follows(() => Math.abs(clock.now().getTime() - Date.now() - 7_200_000));
   } finally {
     clock.close();
   }
@@ -50,8 +51,7 @@ test("a small correction backwards never makes time run back; a large one is bel
       await pause(10);
     }
     await shiftDatabaseTime(0);
-    await pause(600);
-    expect(Math.abs(clock.now().getTime() - Date.now())).toBeLessThan(1_000);
+    await follows(() => Math.abs(clock.now().getTime() - Date.now()));
   } finally {
     clock.close();
   }
