@@ -11,6 +11,9 @@ function freshSshKey(): string {
   return `ssh-ed25519 ${Buffer.concat([field(Buffer.from("ssh-ed25519")), field(raw)]).toString("base64")} e2e`;
 }
 
+/** A name that no other try has left behind: all of them log in with one wallet. */
+const fresh = (name: string) => `e2e ${name} ${Date.now()}`;
+
 async function logIn(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Log in", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Demo wallet" }).click();
@@ -22,26 +25,27 @@ async function expectNoViolation(page: Page): Promise<void> {
 }
 
 test("a wallet logs in, keeps its keys, and logs out", async ({ page }) => {
+  const [laptop, script] = [fresh("laptop"), fresh("script")];
   await page.goto("/settings");
   await page.getByRole("button", { name: "Log in with a wallet" }).click();
   await expectNoViolation(page);
   await page.getByRole("dialog").getByRole("button", { name: "Demo wallet" }).click();
 
   const ssh = page.getByRole("region", { name: "SSH keys" });
-  await ssh.getByLabel("Name").fill("e2e laptop");
+  await ssh.getByLabel("Name").fill(laptop);
   await ssh.getByLabel("Public key").fill("ssh-ed25519 nonsense");
   await ssh.getByRole("button", { name: "Add key" }).click();
   await expect(ssh.getByLabel("Public key")).toHaveAttribute("aria-invalid", "true");
-  await expect(ssh.getByLabel("Name")).toHaveValue("e2e laptop"); // a refusal empties nothing
+  await expect(ssh.getByLabel("Name")).toHaveValue(laptop); // a refusal empties nothing
   await expectNoViolation(page);
   await ssh.getByLabel("Public key").fill(freshSshKey());
   await ssh.getByRole("button", { name: "Add key" }).click();
   await expect(ssh.getByText("SHA256:").first()).toBeVisible();
-  await ssh.getByRole("button", { name: "Remove e2e laptop" }).first().click();
-  await expect(ssh.getByRole("button", { name: "Remove e2e laptop" })).toHaveCount(0);
+  await ssh.getByRole("button", { name: `Remove ${laptop}` }).click();
+  await expect(ssh.getByRole("button", { name: `Remove ${laptop}` })).toHaveCount(0);
 
   const api = page.getByRole("region", { name: "API keys" });
-  await api.getByLabel("Name").fill("e2e script");
+  await api.getByLabel("Name").fill(script);
   await api.getByRole("button", { name: "Make a key" }).click();
   const shown = api.getByRole("status").locator("code");
   await expect(shown).toBeVisible();
@@ -51,8 +55,8 @@ test("a wallet logs in, keeps its keys, and logs out", async ({ page }) => {
   await expectNoViolation(page);
   await page.reload();
   await expect(page.getByText(key)).toHaveCount(0); // shown once
-  await api.getByRole("button", { name: "Revoke e2e script" }).first().click();
-  await expect(api.getByRole("button", { name: "Revoke e2e script" })).toHaveCount(0);
+  await api.getByRole("button", { name: `Revoke ${script}` }).click();
+  await expect(api.getByRole("button", { name: `Revoke ${script}` })).toHaveCount(0);
   expect((await page.request.get("/api/v1/jobs", { headers })).status()).toBe(401);
 
   const cookies = await page.context().cookies();
@@ -111,16 +115,17 @@ test("a rental is asked for first and logged in after, then watched, extended, s
 });
 
 test("a chosen SSH key of the account needs no pasting", async ({ page }) => {
+  const kept = fresh("kept");
   await page.goto("/settings");
   await logIn(page);
   const ssh = page.getByRole("region", { name: "SSH keys" });
-  await ssh.getByLabel("Name").fill("e2e kept");
+  await ssh.getByLabel("Name").fill(kept);
   await ssh.getByLabel("Public key").fill(freshSshKey());
   await ssh.getByRole("button", { name: "Add key" }).click();
-  await expect(ssh.getByRole("button", { name: "Remove e2e kept" })).toBeVisible();
+  await expect(ssh.getByRole("button", { name: `Remove ${kept}` })).toBeVisible();
   await page.goto("/rent");
-  await expect(page.getByRole("radio", { name: /e2e kept|All my \d+ keys/ })).toBeChecked();
+  await expect(page.getByRole("radio", { name: new RegExp(`${kept}|All my \\d+ keys`) })).toBeChecked();
   await page.goto("/settings");
-  await ssh.getByRole("button", { name: "Remove e2e kept" }).click();
-  await expect(ssh.getByRole("button", { name: "Remove e2e kept" })).toHaveCount(0);
+  await ssh.getByRole("button", { name: `Remove ${kept}` }).click();
+  await expect(ssh.getByRole("button", { name: `Remove ${kept}` })).toHaveCount(0);
 });

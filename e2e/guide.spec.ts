@@ -10,7 +10,11 @@ test("renting with curl goes as the guide says, and its bill is rate × seconds"
   const guide = await readFile(`${ROOT}docs/guides/rent-with-curl.md`, "utf8");
   const [start, ...blocks] = [...guide.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
   expect(start).toContain("npm run up"); // which runs already
-  const script = blocks.join("\n").replaceAll("http://127.0.0.1:8080", baseURL ?? "");
+  // A key of an earlier try belongs to that try's request.
+  const script = blocks
+    .join("\n")
+    .replaceAll("http://127.0.0.1:8080", baseURL ?? "")
+    .replaceAll("idempotency-key: ", `idempotency-key: ${Date.now()}-`);
   const { code, output } = await bash(`set -euo pipefail\n${script}\ncat job.json entries.json`);
   expect(output).toContain("= rate × seconds");
   expect(output).toMatch(/exec-[0-9a-z]{26}|GPU/); // the host name of the sandbox, or what nvidia-smi says

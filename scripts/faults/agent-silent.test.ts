@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { privateKeyToAccount } from "viem/accounts";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { DEMO_WALLET_KEY } from "../../domain/demo.ts";
 import { OFFLINE_AFTER_MS, REPUTATION_OFFLINE, REPUTATION_START } from "../../domain/provider/state.ts";
 import { type BerthClient, berthClient } from "../../protocol/client.ts";
@@ -31,9 +31,11 @@ let folder: string;
 let berth: Berth;
 let operator: BerthClient;
 let id: string;
-const said: string[] = [];
+let said: string[];
 
-beforeAll(async () => {
+// Before each try: what a silence costs once is not what it costs twice.
+beforeEach(async () => {
+  said = [];
   folder = await mkdtemp(join(tmpdir(), "berth-agent-silent-"));
   const { PATH, HOME } = process.env;
   berth = await up(
@@ -51,7 +53,7 @@ beforeAll(async () => {
   const { providers } = await operator.listProviders();
   id = providers.find(({ name }) => name === NAME)?.id ?? "";
 }, 300_000);
-afterAll(async () => {
+afterEach(async () => {
   await berth?.stop();
   await rm(folder, { recursive: true, force: true });
 }, 60_000);

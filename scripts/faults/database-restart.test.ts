@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { expectSound } from "../../server/testing/sound.ts";
 import { jobsByKey, leftoversWithin, NOTHING } from "./aftermath.ts";
 import { type Customer, Journal, jobsOf, keepRenting, newCustomer, stopAll } from "./customers.ts";
@@ -17,7 +17,10 @@ const CLIENTS_PER_ACCOUNT = 2;
 const PATIENCE_MS = 10_000;
 
 const world = stackWithMachines();
-const journal = new Journal();
+let journal: Journal;
+beforeEach(() => {
+  journal = new Journal();
+});
 
 test("a PostgreSQL that crashes twice under load loses nothing that was acknowledged, and nobody hangs or falls with it", async () => {
   const customers = await Promise.all(Array.from({ length: ACCOUNTS }, () => newCustomer(world.stack.url, journal)));

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Watch } from "@kubernetes/client-node";
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { charge } from "../../domain/money/charge.ts";
 import { namespaceOf, podName } from "../../server/adapters/cluster/kubernetes/pods/names.ts";
 import { TEST_KUBECONFIG } from "../../server/testing/kubernetes.ts";
@@ -24,12 +24,14 @@ const LINES_A_SECOND = 4;
 describe.skipIf(!TEST_KUBECONFIG)("while the API server is away (needs BERTH_TEST_KUBECONFIG)", () => {
   let stack: KubernetesStack;
   let customer: Customer;
-  const journal = new Journal();
-  beforeAll(async () => {
+  let journal: Journal;
+  // Before each try: what one try left behind says nothing of the next.
+  beforeEach(async () => {
+    journal = new Journal();
     stack = await openKubernetesStack({ gpus: 4, cpuCores: 8, rewrite: smallPods });
     customer = await newCustomer(stack.stand.urls[0] ?? "", journal);
   }, 180_000);
-  afterAll(() => stack?.[Symbol.asyncDispose](), 180_000);
+  afterEach(() => stack?.[Symbol.asyncDispose](), 180_000);
 
   interface Row extends Record<string, unknown> {
     readonly id: `exec_${string}`;
@@ -117,6 +119,7 @@ describe.skipIf(!TEST_KUBECONFIG)("while the API server is away (needs BERTH_TES
     const watches = async (n: number) =>
       (await readFile(stand.logFile("worker", n), "utf8")).split("this worker watches").length - 1;
     const begun = async () => (await Promise.all([watches(0), watches(1)])).reduce((sum, count) => sum + count, 0);
+    await expect.poll(begun, { timeout: 30_000, interval: 50 }).toBe(1);
     const before = [await watches(0), await watches(1)];
     expect(before.toSorted()).toEqual([0, 1]);
     const holder = before[0] === 1 ? 0 : 1;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { namespaceOf, podName } from "../../server/adapters/cluster/kubernetes/pods/names.ts";
 import { TEST_KUBECONFIG } from "../../server/testing/kubernetes.ts";
 import { expectSound } from "../../server/testing/sound.ts";
@@ -26,12 +26,15 @@ const SETTLES_WITHIN_MS = 90_000;
 
 describe.skipIf(!TEST_KUBECONFIG)("two webs and two workers on a real Kubernetes (need BERTH_TEST_KUBECONFIG)", () => {
   let stack: KubernetesStack;
-  const journal = new Journal();
-  const count = { kills: 0, podsDeleted: 0, podsMade: 0 };
-  beforeAll(async () => {
+  let journal: Journal;
+  let count: { kills: number; podsDeleted: number; podsMade: number };
+  // Before each try: what one try left behind says nothing of the next.
+  beforeEach(async () => {
+    journal = new Journal();
+    count = { kills: 0, podsDeleted: 0, podsMade: 0 };
     stack = await openKubernetesStack({ gpus: GPUS, cpuCores: CORES, rewrite: smallPods });
   }, 180_000);
-  afterAll(() => stack?.[Symbol.asyncDispose](), 180_000);
+  afterEach(() => stack?.[Symbol.asyncDispose](), 180_000);
 
   test(
     "killed at random while customers rent and stop and pods vanish, lose no rental, double none, and leave nothing behind",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
-import { afterAll, beforeAll } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import type { Db } from "../../server/deps.ts";
 import { freePort, type RunningPostgres, startPostgres } from "../embedded-postgres.ts";
 import { migrateDatabase } from "../migrate.ts";
@@ -29,19 +29,23 @@ export interface Stack extends AsyncDisposable {
   pauseDatabase(): Promise<() => void>;
 }
 
-/** What most tests stand on: a stack with two machines of 8 GPUs, for all tests of the file that calls it. */
+/**
+ * What most tests stand on: a stack with two machines of 8 GPUs, made before each try of each test of the file that calls
+ * it: what one try left behind says nothing of the next.
+ */
 export function stackWithMachines(): { readonly stack: Stack; readonly machines: readonly Machine[] } {
   let stack: Stack | undefined;
   let machines: Machine[] = [];
-  beforeAll(async () => {
+  beforeEach(async () => {
+    [stack, machines] = [undefined, []];
     const opened = await openStack();
     stack = opened;
     machines = await Promise.all([1, 2].map((n) => startMachine(opened.url, `machine-${n}`, 8)));
-  });
-  afterAll(async () => {
+  }, 180_000);
+  afterEach(async () => {
     await Promise.all(machines.map((machine) => machine.stop()));
     await stack?.[Symbol.asyncDispose]();
-  });
+  }, 60_000);
   return {
     get stack() {
       if (!stack) throw new Error("the stack is open inside tests only");

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { expectSound } from "../../server/testing/sound.ts";
 import { halfJobs, jobsByKey, leftoversWithin, NOTHING } from "./aftermath.ts";
 import { type Customer, insistOnRenting, Journal, newCustomer, rent, stopAll } from "./customers.ts";
@@ -8,7 +8,10 @@ const ROUNDS = 4;
 const AT_ONCE = 24;
 
 const world = stackWithMachines();
-const journal = new Journal();
+let journal: Journal;
+beforeEach(() => {
+  journal = new Journal();
+});
 
 test("a web process killed while it rents leaves each job whole or not at all, and the same key then gets the same job", async () => {
   const customers = await Promise.all(Array.from({ length: 8 }, () => newCustomer(world.stack.url, journal)));
