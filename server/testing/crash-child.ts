@@ -14,7 +14,7 @@ import { TEST_SECRET_KEY, TEST_SETTINGS } from "./settings.ts";
 
 const [url = "", id = "", killBefore = "", target = ""] = process.argv.slice(2);
 if (!isId("exec", id)) throw new Error(`${id} is no execution`);
-const deadlineMs = Date.now() + 15_000;
+const deadlineMs = Date.now() + 60_000;
 
 let statements = 0;
 const watched = postgres(url, {
