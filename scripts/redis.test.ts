@@ -5,7 +5,7 @@ import { REDIS_MISSING, startRedis } from "./redis.ts";
 
 test("a server of the tests is a real one, keeps its data over a restart when told to, and is gone when stopped", async () => {
   const server = await startRedis();
-  const redis = new Redis(server.url, { retryStrategy: () => 50 });
+  const redis = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null }); // however often it has to try
   redis.on("error", () => {});
   try {
     await redis.set("a", "1");

@@ -26,7 +26,7 @@ import { dispatchBatch } from "../../server/usecases/batch/dispatch-batch.ts";
 import { reconcileExecution } from "../../server/usecases/execution/reconcile-execution.ts";
 import { buildCli } from "../build.ts";
 
-vi.setConfig({ testTimeout: 120_000 }); // each line is a process of its own, and a busy machine takes seconds to start one
+vi.setConfig({ testTimeout: 300_000 }); // each line is a process of its own, and a busy machine takes seconds to start one
 const KEY = generatePrivateKey();
 const ACCOUNT = privateKeyToAccount(KEY).address.toLowerCase();
 const folder = mkdtempSync(join(tmpdir(), "berth-cli-"));
@@ -43,7 +43,7 @@ beforeAll(async () => {
   wire.world.pass(Date.now() - START.getTime()); // logins end by the clock of whoever kept them
   url = `http://127.0.0.1:${wire.port}`;
   for (let n = 0; n < 3; n++) await wire.world.provider({ gpus: 2, perCpuHour: 36_000n });
-});
+}, 180_000);
 beforeEach(() => {
   home = mkdtempSync(join(folder, "home-"));
 });
@@ -336,17 +336,17 @@ describe("a batch job", () => {
     void ran.then(() => {
       over = true;
     });
+    let round: Promise<unknown> = ran;
     while (!over) {
       await dispatchBatch(wire.deps);
-      await Promise.race([
-        ran,
-        Promise.all(
-          workers.map(async (worker) => {
-            for (const given of await worker.poll()) await worker.deliver(given, run);
-          }),
-        ),
-      ]);
+      round = Promise.all(
+        workers.map(async (worker) => {
+          for (const given of await worker.poll()) await worker.deliver(given, run);
+        }),
+      );
+      await Promise.race([ran, round]);
     }
+    await round; // the broker holds an empty poll for seconds: one left behind would deliver this run for the next job
     return ran;
   }
 });

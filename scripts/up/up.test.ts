@@ -83,6 +83,7 @@ const AGENT = `
 const WORKER = `import { leaves, note } from "./diary.mjs"; leaves("worker");
   note("worker-environment " + JSON.stringify(process.env)); setInterval(() => {}, 1000);`;
 
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 }); // up to three whole starts each, and a busy machine takes its time
 let root: string;
 let said: string[];
 const running: Berth[] = [];
@@ -114,6 +115,8 @@ async function start(
   env: Record<string, string> = {},
 ): Promise<Berth> {
   const port = { number: await freePort(), from: "--port" } as const;
+  const workers = () => noted("worker-environment ").length;
+  const before = workers();
   const berth = await up(
     { port, dataDir: "data", reset: false, demo: false, ...options },
     {
@@ -129,6 +132,8 @@ async function start(
     },
   );
   running.push(berth);
+  // Berth is up once the web answers and the providers are there; the worker may still be starting.
+  await vi.waitFor(() => expect(workers()).toBeGreaterThan(before), { timeout: 60_000 });
   return berth;
 }
 
@@ -225,7 +230,7 @@ test("the data, the passwords and the key survive a restart, and only their owne
 test("a web that crashes is reported and serves again at the same address", async () => {
   const berth = await start();
   await fetch(`${berth.url}/crash`).catch(() => {});
-  await vi.waitFor(async () => expect((await fetch(`${berth.url}/ready`)).ok).toBe(true), { timeout: 15_000 });
+  await vi.waitFor(async () => expect((await fetch(`${berth.url}/ready`)).ok).toBe(true), { timeout: 60_000 });
   expect(said.join("\n")).toContain("web ended with code 7");
 });
 
@@ -239,7 +244,7 @@ test("a PostgreSQL that is killed is reported and answers again", async () => {
       const sql = postgres(DATABASE_URL, { max: 1, connect_timeout: 2 });
       await sql`select 1`.finally(() => sql.end());
     },
-    { timeout: 30_000, interval: 250 },
+    { timeout: 120_000, interval: 250 },
   );
   expect(said.join("\n")).toContain("postgres was ended by SIGKILL");
 });
@@ -247,7 +252,7 @@ test("a PostgreSQL that is killed is reported and answers again", async () => {
 test("leaving before Berth is up ends what was started", async () => {
   const leaving = new AbortController();
   const starting = start({}, leaving.signal);
-  await vi.waitFor(() => expect(said.join()).toContain("Starting PostgreSQL"), { timeout: 15_000 });
+  await vi.waitFor(() => expect(said.join()).toContain("Starting PostgreSQL"), { timeout: 120_000 });
   leaving.abort();
   await expect(starting).rejects.toThrow();
   expect(pids().filter(isAlive)).toEqual([]);

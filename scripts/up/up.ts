@@ -2,7 +2,6 @@
 import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { privateKeyToAddress } from "viem/accounts";
@@ -12,6 +11,7 @@ import { type buildChanged, reasonOf } from "../build.ts";
 import {
   awaitPostgres,
   freePort,
+  isFree,
   type PostgresCommand,
   preparePostgres,
   recoverPostgres,
@@ -194,14 +194,6 @@ async function choosePort({ port }: UpOptions, tell: UpDeps["tell"]): Promise<nu
   const free = await freePort();
   tell(`Port 8080 is taken; using ${free} instead`);
   return free;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((answer) => {
-    const server = createServer();
-    server.once("error", () => answer(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => answer(true)));
-  });
 }
 
 async function awaitReady(url: string, logDir: string, signal: AbortSignal): Promise<void> {
