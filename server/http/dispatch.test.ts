@@ -184,7 +184,7 @@ async function raw(head: string[], chunks: number): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   if (!answer.includes("\r\n\r\n"))
-    await Promise.race([once(socket, "data"), new Promise((resolve) => setTimeout(resolve, 4000))]);
+    await Promise.race([once(socket, "data"), new Promise((resolve) => setTimeout(resolve, 20_000))]);
   socket.destroy();
   return answer;
 }

@@ -57,8 +57,7 @@ async function open(headers: Record<string, string>, path = `/api/v1/jobs/${jobI
     status: response.statusCode ?? 0,
     contentType: String(response.headers["content-type"]),
     async read(n) {
-      const patience = Date.now() + 3_000;
-      while (messages().length < n && Date.now() < patience) await new Promise((resolve) => setTimeout(resolve, 10));
+      await expect.poll(() => messages().length, { timeout: 20_000, interval: 10 }).toBeGreaterThanOrEqual(n);
       return messages();
     },
     close: () => request.destroy(),

@@ -1,14 +1,16 @@
 // Who may not have a terminal, and what ends one.
 import { encode } from "next-auth/jwt";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { AppError } from "../../domain/errors.ts";
-import { openTerminalWorld, soon, type TerminalWorld } from "../testing/terminal-client.ts";
+import { openTerminalWorld, soon, TERMINAL_TEST_MS, type TerminalWorld } from "../testing/terminal-client.ts";
 import { SESSION_SECRET } from "../testing/wire.ts";
 import { SESSION_COOKIE } from "./session-cookie.ts";
 
+vi.setConfig({ testTimeout: TERMINAL_TEST_MS, hookTimeout: TERMINAL_TEST_MS });
+
 let world: TerminalWorld;
 beforeAll(async () => {
-  world = await openTerminalWorld({ perProcess: 20, pingMs: 200, checkMs: 200, heldMs: 300 });
+  world = await openTerminalWorld({ perProcess: 20, pingMs: 1_000, checkMs: 200, heldMs: 300 });
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -143,7 +145,7 @@ test("a shell stays without its browser for its time, and no longer", async () =
   const client = await world.dial();
   const { session } = await client.hears("opened");
   const shell = world.inside.opened.at(-1);
-  client.vanish();
+  await client.vanish();
   await shell?.exit;
   const late = await world.dial({ query: `&session=${session}` });
   expect((await late.hears("opened")).resumed).toBe(false);
@@ -151,10 +153,11 @@ test("a shell stays without its browser for its time, and no longer", async () =
 
 test("who does not answer is cut, and who does is not", async () => {
   const dead = await world.dial();
-  const alive = await world.dial();
   await dead.hears("opened");
+  const shell = world.inside.opened.at(-1);
+  const alive = await world.dial();
+  await alive.hears("opened");
   dead.ws.pause(); // reads no ping, sends no pong
-  const shell = world.inside.opened.at(-2);
   await shell?.exit; // cut, then held for its time
   alive.type("echo sti''ll\r");
   await alive.shows(/still/);
@@ -165,10 +168,13 @@ test("nobody types: a warning, then the end; whoever types is left alone", async
   const typing = await idle.dial();
   const silent = await idle.dial();
   const keys = setInterval(() => typing.type("\r"), 200);
-  expect(await silent.hears("idle")).toEqual({ type: "idle", ends_in_seconds: 2 });
-  expect(await silent.hears("error")).toMatchObject({ code: "idle", retry: false });
-  expect(await silent.ends()).toBe(1000);
-  clearInterval(keys);
+  try {
+    expect(await silent.hears("idle")).toEqual({ type: "idle", ends_in_seconds: 2 });
+    expect(await silent.hears("error")).toMatchObject({ code: "idle", retry: false });
+    expect(await silent.ends()).toBe(1000);
+  } finally {
+    clearInterval(keys);
+  }
   expect(typing.told.map(({ type }) => type)).toEqual(["opened"]);
 });
 

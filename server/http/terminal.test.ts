@@ -1,8 +1,17 @@
 // What a terminal is for whoever may have one: a shell, byte for byte, that is still there after a broken line.
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { MAX_FRAME_BYTES } from "../../protocol/terminal.ts";
-import { openTerminalWorld, soon, type TerminalClient, type TerminalWorld } from "../testing/terminal-client.ts";
+import {
+  openTerminalWorld,
+  soon,
+  TERMINAL_TEST_MS,
+  type TerminalClient,
+  type TerminalWorld,
+  waitsFor,
+} from "../testing/terminal-client.ts";
+
+vi.setConfig({ testTimeout: TERMINAL_TEST_MS, hookTimeout: TERMINAL_TEST_MS });
 
 let world: TerminalWorld;
 beforeAll(async () => {
@@ -53,7 +62,7 @@ test("every opening is an event of the job, coming back to a shell is none", asy
   const before = await count();
   const client = await world.dial();
   const { session } = await opened(client);
-  client.vanish();
+  await client.vanish();
   const again = await world.dial({ query: `&session=${session}` });
   expect(await opened(again)).toMatchObject({ resumed: true, session });
   expect(await count()).toBe(before + 1);
@@ -63,15 +72,16 @@ test("a broken line loses nothing: whoever says how much they have is sent the r
   const client = await world.dial();
   const { session } = await opened(client);
   client.type("here=kept; stty -echo\r");
-  client.type("echo one-$here; (sleep 0.3; echo two-$here; sleep 0.3; echo three)\r");
+  client.type(`echo one-$here; ${waitsFor("broken")}; echo two-$here; sleep 0.3; echo three\r`);
   await client.shows(/one-kept/);
-  client.vanish();
+  await client.vanish();
+  await world.letGo("broken");
   const received = client.shown.length;
   const again = await world.dial({ query: `&session=${session}&received=${received}` });
   expect(await opened(again)).toEqual({ type: "opened", session, resumed: true, from: received });
   await again.shows(/two-kept[\s\S]*three/);
   expect(again.shown.toString()).not.toContain("one-kept");
-  again.vanish();
+  await again.vanish();
   const fresh = await world.dial({ query: `&session=${session}` }); // a page that was loaded anew has nothing
   expect(await opened(fresh)).toMatchObject({ resumed: true, from: 0 });
   await fresh.shows(/one-kept[\s\S]*two-kept[\s\S]*three/);
@@ -80,9 +90,10 @@ test("a broken line loses nothing: whoever says how much they have is sent the r
 test("an end that nobody saw is told to whoever comes back", async () => {
   const client = await world.dial();
   const { session } = await opened(client);
-  client.type("sleep 0.5; exit 3\r");
+  client.type(`${waitsFor("left")}; exit 3\r`);
   await client.shows(/exit 3/);
-  client.vanish();
+  await client.vanish();
+  await world.letGo("left");
   await Promise.all(world.inside.opened.map(({ exit }) => exit));
   const again = await world.dial({ query: `&session=${session}` });
   expect(await again.hears("exit")).toMatchObject({ code: 3 });
@@ -179,9 +190,10 @@ test("without anybody to see it, a shell writes no more than is kept, and goes o
   await client.shows(/[#$] /);
   const { session } = await opened(client);
   client.say({ type: "ack", received: client.shown.length });
-  client.type("stty -echo; sleep 0.3; seq 1 200000; echo ver''y end\r");
-  await client.shows(/sleep/);
-  client.vanish();
+  client.type(`stty -echo; ${waitsFor("alone")}; seq 1 200000; echo ver''y end\r`);
+  await client.shows(/until/);
+  await client.vanish();
+  await world.letGo("alone");
   await soon("its output waits", () => world.inside.opened.at(-1)?.session.output.isPaused() === true);
   const again = await world.dial({ query: `&session=${session}&received=${client.shown.length}` });
   await again.shows(/very end/);
@@ -228,7 +240,7 @@ test("an account has so many terminals and no more; one that nobody looks at mak
     detail: expect.stringContaining("at most 4"),
   });
   expect(await fifth.ends()).toBe(1013);
-  clients[0]?.vanish();
+  await clients[0]?.vanish();
   await soon("there is room", async () => {
     const sixth = await world.dial();
     await soon("an answer", () => sixth.told.length > 0);

@@ -1,6 +1,6 @@
 // A terminal over the real wire: a running job, shells of this machine in it, and a client that speaks to them.
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -17,7 +17,9 @@ import { GPU_MODEL } from "./world.ts";
 const SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsABgH5C9okWi0dh2l9GKJl me@home";
 
 /** Generous: the machine may be busy with much else. Shorter than a test, so that it says what never came. */
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 60_000;
+/** For the tests of terminals: megabytes pass a terminal byte by byte. */
+export const TERMINAL_TEST_MS = 90_000;
 
 /** How far back a test looks for what a terminal shows. */
 const LOOKED_AT_BYTES = 64 << 10;
@@ -29,6 +31,11 @@ export async function soon(what: string | (() => string), holds: () => Promise<b
     if (Date.now() > end) throw new Error(`never: ${typeof what === "string" ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** What a shell is told to do until the test lets it go on: however slow the machine is, no pause is too short. */
+export function waitsFor(sign: string): string {
+  return `until [ -e ~/${sign} ]; do sleep 0.05; done`;
 }
 
 export interface Dial {
@@ -49,6 +56,8 @@ export interface TerminalWorld extends AsyncDisposable {
   readonly origin: string;
   readonly job: string;
   rent(token: string): Promise<string>;
+  /** Lets shells go on that wait by `waitsFor(sign)`. */
+  letGo(sign: string): Promise<void>;
   /** Connects; a refusal is an Error that begins with its status and code. */
   dial(how?: Dial): Promise<TerminalClient>;
   /** Writes these very bytes to the server and reads what it answers until it closes. */
@@ -102,6 +111,7 @@ export async function openTerminalWorld(
     origin,
     job,
     rent,
+    letGo: (sign) => writeFile(join(home, sign), ""),
     stop,
     async dial({ origin: from = origin, token = owner.token, cookie, headers = {}, query = "", ...how } = {}) {
       const ws = new WebSocket(`ws://127.0.0.1:${port}${terminalPath(how.job ?? job)}?cols=80&rows=24${query}`, {
@@ -215,7 +225,8 @@ export class TerminalClient {
   }
 
   /** Goes as a network does: without a word. */
-  vanish(): void {
+  async vanish(): Promise<void> {
     this.ws.terminate();
+    await this.ends();
   }
 }

@@ -38,7 +38,7 @@ async function rented(listener: Parameters<Harbour["rent"]>[0]) {
 /** Speaks bytes, as a smuggler does. @returns all that came until the end */
 async function speak(bytes: string): Promise<string> {
   const socket = createConnection({ port: harbour.port, host: "127.0.0.1" });
-  socket.setTimeout(5_000, () => socket.destroy(new Error(`unanswered: ${bytes}`)));
+  socket.setTimeout(20_000, () => socket.destroy(new Error(`unanswered: ${bytes}`)));
   socket.write(bytes);
   let said = "";
   for await (const part of socket.setEncoding("latin1")) said += part;

@@ -157,9 +157,7 @@ test("a stop of the web ends WebSockets and event streams", async () => {
   const raw = createConnection({ port: other.port, host: "127.0.0.1" });
   raw.write(`GET / HTTP/1.1\r\nhost: ${other.host(stream)}\r\ncookie: ${await other.enter(stream)}\r\n\r\n`);
   await once(raw, "data");
-  const closed = [once(socket, "close"), once(raw, "close")];
-  await other.web.stop();
-  await Promise.all(closed);
+  await Promise.all([once(socket, "close"), once(raw, "close"), other.web.stop()]);
 });
 
 test("visits end that are dead, or whose right is gone; those that move stay, and so does everybody while nobody knows", async () => {
