@@ -3,7 +3,8 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { Db } from "../deps.ts";
 
-const LOST = new Set(["CONNECTION_CLOSED", "57P01", "ECONNRESET"]);
+/** As the driver says it, as PostgreSQL does, and as the socket does to whoever reads or writes after that. */
+const LOST = new Set(["CONNECTION_CLOSED", "57P01", "ECONNRESET", "EPIPE"]);
 
 export type Scissors = ReturnType<typeof openScissors>;
 

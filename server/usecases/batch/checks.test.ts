@@ -1,6 +1,6 @@
 // The broker's own checks on a real PostgreSQL with a played fleet: who is caught, what is taken back, and what customers see.
 import { asc, eq, isNotNull, sql } from "drizzle-orm";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Principal } from "../../../domain/account/principal.ts";
 import { isId, type JobId, type ProviderId } from "../../../domain/ids.ts";
 import { batchExecutions, batchJobs, providerEvidence } from "../../../drizzle/schema/batch.ts";
@@ -18,6 +18,8 @@ import { findBatch, listExecutions } from "./get-batch.ts";
 import { recallResults } from "./recall.ts";
 import { sweepBatch } from "./sweep-batch.ts";
 import { takeResults } from "./take-results.ts";
+
+vi.setConfig({ testTimeout: 120_000 }); // some have a hundred jobs and more, and a busy machine takes its time for each
 
 const A_CANARY = () => 0.05;
 const AN_AUDIT = () => 0.11;

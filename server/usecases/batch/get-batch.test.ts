@@ -89,14 +89,14 @@ describe("looking", () => {
       input_data: input,
     });
   });
-  test("before the verdict nothing that was delivered is shown, to anyone, anywhere", async () => {
+  test("before the verdict nothing that was delivered is shown, to anyone, anywhere", async ({ signal }) => {
     const customer = await world.customer(1);
     const { id, providers: chosen } = await panel(customer, false);
     const seen = {
       job: await getAnyJob(world.deps, customer, id),
       list: await listJobs(world.deps, customer, {}),
       executions: await listExecutions(world.deps, customer, id),
-      logs: await readLogs(world.deps, customer, id, { tailLines: null, signal: AbortSignal.timeout(5_000) }),
+      logs: await readLogs(world.deps, customer, id, { tailLines: null, signal }),
     };
     const text = JSON.stringify(seen);
     for (const secret of ["forty-two", "line 1", "d".repeat(64), "e".repeat(64), "all 42", "agreed", '"out","bytes"'])
@@ -109,7 +109,7 @@ describe("looking", () => {
     expect(seen.job).toMatchObject({ status: "verifying", waiting: null, queue_position: null, executions_count: 2 });
   });
 
-  test("with the verdict come result, digests, votes, files and logs", async () => {
+  test("with the verdict come result, digests, votes, files and logs", async ({ signal }) => {
     const customer = await world.customer(1);
     const { id } = await panel(customer, true);
     expect(await findBatch(world.deps, customer, id)).toMatchObject({
@@ -129,7 +129,6 @@ describe("looking", () => {
       logs: "line 1\nline 2\n",
       files: [{ path: "out", bytes: 5 }],
     });
-    const signal = AbortSignal.timeout(5_000);
     expect(await readLogs(world.deps, customer, id, { tailLines: 1, signal })).toEqual({
       logs: "line 2\n",
       truncated: true,
@@ -140,7 +139,7 @@ describe("looking", () => {
     expect(news).toEqual(["reset", "line 1\nline 2\n", "end"]);
   });
 
-  test("a follower of the log hears it with the verdict", async () => {
+  test("a follower of the log hears it with the verdict", async ({ signal }) => {
     const customer = await world.customer(1);
     const { id } = await panel(customer, false);
     let wake = () => {};
@@ -151,7 +150,6 @@ describe("looking", () => {
         return () => {};
       },
     };
-    const signal = AbortSignal.timeout(10_000);
     const asked = { tailLines: null, after: null, signal };
     const news = (await followLogs({ ...world.deps, wakes }, customer, id, asked))[Symbol.asyncIterator]();
     const first = news.next();
@@ -161,11 +159,10 @@ describe("looking", () => {
     expect((await news.next()).value).toMatchObject({ kind: "text", text: "line 1\nline 2\n" });
   });
 
-  test("a stranger finds no job, no events and no logs, and an empty panel", async () => {
+  test("a stranger finds no job, no events and no logs, and an empty panel", async ({ signal }) => {
     const customer = await world.customer(1);
     const stranger = await world.customer(2);
     const { id } = await panel(customer, true);
-    const signal = AbortSignal.timeout(5_000);
     const missing = { code: "not-found" };
     await expect(getAnyJob(world.deps, stranger, id)).rejects.toMatchObject(missing);
     await expect(listJobEvents(world.deps, stranger, id, {})).rejects.toMatchObject(missing);
@@ -186,7 +183,7 @@ describe("looking", () => {
       });
   });
 
-  test("the broker's own checks are shown to nobody, not even to whose job they are about", async () => {
+  test("the broker's own checks are shown to nobody, not even to whose job they are about", async ({ signal }) => {
     const customer = await world.customer(1);
     const { id } = await panel(customer, true);
     for (const purpose of ["canary", "audit", "recheck"]) {
@@ -195,7 +192,7 @@ describe("looking", () => {
       expect((await listExecutions(world.deps, customer, id)).count).toBe(0);
       expect((await listJobs(world.deps, customer, {})).count).toBe(0);
       await expect(listJobEvents(world.deps, customer, id, {})).rejects.toMatchObject({ code: "not-found" });
-      const asked = { tailLines: null, signal: AbortSignal.timeout(5_000) };
+      const asked = { tailLines: null, signal };
       await expect(readLogs(world.deps, customer, id, asked)).rejects.toMatchObject({ code: "not-found" });
     }
   });

@@ -1,6 +1,6 @@
 // Hedges on a real PostgreSQL: one more copy of what takes longer than runs like it took, and what counts as like it.
 import { sql } from "drizzle-orm";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { JobId } from "../../../domain/ids.ts";
 import { RULES } from "../../../domain/verification/constants.ts";
@@ -10,6 +10,8 @@ import { expectSound } from "../../testing/sound.ts";
 import { openWorld, type World } from "../../testing/world.ts";
 import { dispatchBatch } from "./dispatch-batch.ts";
 import { sweepBatch } from "./sweep-batch.ts";
+
+vi.setConfig({ testTimeout: 120_000 }); // each has the runs first that it knows from, and a busy machine takes its time for them
 
 let world: World;
 let fleet: Fleet;

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { formatId, type ProviderId } from "../../../domain/ids.ts";
 import { NODE_SORTS, NODE_STATUSES, type NodeSort, STANDINGS } from "../../../domain/provider/node-status.ts";
 import type { NetworkNodeView } from "../../../protocol/node-views.ts";
@@ -14,6 +14,8 @@ import { address, openWorld, START, type World } from "../../testing/world.ts";
 import { heldBackNow } from "../batch/owner-groups.ts";
 import { countFoundNodes, listNodes } from "./list-nodes.ts";
 import { toNetworkNodeView } from "./node-view.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }); // hundreds of pages, and a busy machine takes its time for each
 
 const FLEET = 1_200;
 const SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsABgH5C9okWi0dh2l9GKJl me@home";
@@ -43,7 +45,7 @@ beforeAll(async () => {
   const now = world.deps.clock.now();
   const held = await heldBackNow(world.db, now, true);
   all = rows.map((row) => toNetworkNodeView(row, held.get(row.shown.provider.id) ?? null, now));
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** Ids in the order in which they are made, so that the fleet, which is drawn up by the order of ids, is the same in every run. */
