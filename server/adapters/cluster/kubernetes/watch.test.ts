@@ -129,10 +129,10 @@ test("a server that takes connections and never answers is given up, asked again
   await expect.poll(() => watched.asked.length, { timeout: 10_000 }).toBeGreaterThan(2);
   expect(watched.tallied.slice(0, 2)).toEqual(["things listed", "things broke"]);
   const waiting = await scripted([() => {}], 60_000);
-  await expect.poll(() => waiting.asked.length).toBe(1);
+  await expect.poll(() => waiting.asked.length, { timeout: 10_000 }).toBe(1);
   for (const one of [watched, waiting]) {
     await one.end();
-    await expect.poll(one.connected).toBe(0);
+    await expect.poll(one.connected, { timeout: 10_000 }).toBe(0);
   }
   expect(waiting.troubles).toEqual([]);
 });
