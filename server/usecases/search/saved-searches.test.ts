@@ -131,7 +131,7 @@ test("more searches than are taken at once are all looked at; equal ones are cou
   const before = world.statements();
   expect(await look()).toBe(520);
   expect(world.statements() - before).toBeLessThan(30);
-});
+}, 120_000);
 
 test("alerts are paged newest first, read all at once, and nobody else's", async () => {
   await world.provider({ models: ["A100"], perGpuHour: 100_000n });
