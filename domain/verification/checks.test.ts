@@ -74,6 +74,7 @@ describe("a provider is caught", () => {
     expect(isCaught({ verified: 0, bad: 3 }, vote)).toBe(true);
     expect(isCaught({ verified: 200, bad: 3 }, vote)).toBe(false);
     expect(isCaught({ verified: 1000, bad: 25 }, vote)).toBe(true);
+    expect(isCaught({ verified: Number.MIN_VALUE, bad: 4 }, vote)).toBe(true);
   });
   test("the sooner the more votes are against it, the later the more are for it", () => {
     const vote = { kind: "vote", disagreed: true } as const;

@@ -65,6 +65,7 @@ function chanceAtMost({ verified, bad }: Evidence): number {
   const runs = verified + bad;
   const expected = runs * RULES.leastErrorRate;
   if (bad <= expected) return 1;
-  const good = verified === 0 ? 0 : verified * Math.log(verified / (runs - expected));
+  const share = verified / (runs - expected);
+  const good = share === 0 ? 0 : verified * Math.log(share); // also where so little is left of `verified` that its share is 0
   return Math.exp(-(bad * Math.log(bad / expected) + good));
 }
