@@ -202,7 +202,7 @@ test("news on the machine cuts the wait short, and at once a beat tells it", asy
   set({ id: A, state: "ready", port: 30_001, user: "root" });
   await waiting.cut;
   const told = await broker.next();
-  expect(performance.now() - begin).toBeLessThan(2000);
+  expect(performance.now() - begin).toBeLessThan(10_000); // of 25 seconds
   expect(told.body.executions).toEqual([{ id: A, state: "ready", port: 30_001, user: "root" }]);
 });
 

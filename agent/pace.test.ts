@@ -16,9 +16,13 @@ const newDir = () => mkdtempSync(join(tmpdir(), "berth-agent-test-"));
 test("a burst of ten goes at once, the eleventh waits a tenth of a second", async () => {
   const pace = createPace(() => 0);
   const never = new AbortController().signal;
-  const begin = performance.now();
+  let turned = false;
+  setImmediate(() => {
+    turned = true;
+  });
   for (let i = 0; i < 10; i++) await pace.take(never);
-  expect(performance.now() - begin).toBeLessThan(80);
+  expect(turned).toBe(false); // not one turn of the event loop, however long that takes
+  const begin = performance.now();
   await pace.take(never);
   expect(performance.now() - begin).toBeGreaterThan(80);
 });
@@ -49,7 +53,7 @@ test("numbers stay distinct over the end of a reserved block", async () => {
   for (let i = 0; i < 2500; i++) taken.push(await sequence.next());
   expect(taken.every((number, i) => i === 0 || number > (taken[i - 1] ?? 0))).toBe(true);
   expect(await (await openSequence(dir, () => 0)).next()).toBeGreaterThan(taken.at(-1) ?? 0);
-});
+}, 120_000);
 
 test("the key is made once and only its owner may read it", async () => {
   const dir = newDir();

@@ -106,10 +106,8 @@ describe("what has ended is delivered", () => {
     start();
     await pause(20);
     const run = runOf("hello\n");
-    const from = performance.now();
     end(idOf(1), run);
-    expect(await arrives(idOf(1))).toBe(true);
-    expect(performance.now() - from).toBeLessThan(500);
+    expect(await arrives(idOf(1))).toBe(true); // in seconds: without the call it would be looked for after thirty
     const report = ResultReport.parse(kept.get(idOf(1)));
     const files = [{ path: "a/b", sha256: sha256(Buffer.of(0, 255)), bytes: 2 }];
     const hash = sha256(manifestText({ stdoutSha256: sha256("hello\n"), stdoutBytes: 6, files }));

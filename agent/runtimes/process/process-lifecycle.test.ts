@@ -24,7 +24,7 @@ afterEach(endAll);
 afterAll(clear);
 
 /** A shell that has answered may still be starting what it left in the background. */
-const oneWith = (marker: string) => expect.poll(() => processesWith(marker).length, { timeout: 5000 }).toBe(1);
+const oneWith = (marker: string) => expect.poll(() => processesWith(marker).length, { timeout: 20_000 }).toBe(1);
 
 describe("beginning and end", () => {
   test("applying twice never runs twice", async () => {
@@ -45,7 +45,7 @@ describe("beginning and end", () => {
       port,
       `trap '' TERM HUP; (trap '' TERM HUP; setsid nohup sleep ${marker}) >/dev/null 2>&1 & mkdir locked; touch locked/x; chmod 000 locked`,
     );
-    await expect.poll(() => processesWith(marker).length, { timeout: 5000 }).toBeGreaterThan(0);
+    await expect.poll(() => processesWith(marker).length, { timeout: 20_000 }).toBeGreaterThan(0);
     await runtime.remove(spec.id);
     expect(runtime.list()).toEqual([]);
     expect(processesWith(marker)).toEqual([]);
@@ -56,7 +56,7 @@ describe("beginning and end", () => {
         .on("error", failed)
         .listen(port, "127.0.0.1", () => server.close(() => done()));
     });
-  }, 30_000);
+  });
 
   test("an execution outlives its agent and is adopted with the same port", async () => {
     const { runtime, root, spec, port } = await rent();
@@ -74,7 +74,7 @@ describe("beginning and end", () => {
     const state = await readState(dir);
     if (state?.phase !== "ready") throw new Error("not ready");
     process.kill(state.supervisor.pid, "SIGKILL");
-    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    await until(() => runtime.list()[0]?.state === "ended", 30_000);
     expect(runtime.list()).toMatchObject([{ id: spec.id, state: "ended", cause: "killed" }]);
     expect(processesWith(marker)).toEqual([]);
   });
@@ -85,7 +85,7 @@ describe("beginning and end", () => {
     const state = await readState(dir);
     if (state?.phase !== "ready") throw new Error("not ready");
     process.kill(state.supervisor.pid, "SIGKILL");
-    await until(() => processesWith(dir).length === 0, 10_000);
+    await until(() => processesWith(dir).length === 0, 30_000);
     const later = await openRuntime(root);
     expect(later.list()).toMatchObject([{ state: "ended", cause: "killed" }]);
   });
@@ -104,7 +104,7 @@ describe("beginning and end", () => {
       supervisor: [process.execPath, "-e", "console.error('no disk'); process.exit(3)"],
     });
     await runtime.apply(specFor(), 0);
-    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    await until(() => runtime.list()[0]?.state === "ended", 30_000);
     expect(runtime.list()).toMatchObject([
       { state: "ended", cause: "start-failed", detail: expect.stringContaining("no disk") },
     ]);
@@ -114,9 +114,9 @@ describe("beginning and end", () => {
     const { runtime, spec } = await rent({ deadline: new Date(Date.now() + 3_600_000).toISOString() });
     await runtime.apply({ ...spec, deadline: new Date(Date.now() - 3_600_000).toISOString() }, 0);
     expect(runtime.list()).toMatchObject([{ state: "ready" }]);
-    await until(() => runtime.list()[0]?.state === "ended", 20_000, 200);
+    await until(() => runtime.list()[0]?.state === "ended", 60_000, 200);
     expect(runtime.list()).toMatchObject([{ state: "ended", cause: "deadline" }]);
-  }, 40_000);
+  });
 
   test("without a sandbox there is still a private home, a clean environment and an end without orphans", async () => {
     const { runtime, spec, port, dir } = await rent({}, { sandboxed: false });
@@ -126,7 +126,7 @@ describe("beginning and end", () => {
     await oneWith(marker);
     await runtime.remove(spec.id);
     expect(processesWith(marker)).toEqual([]);
-  }, 30_000);
+  });
 
   test("without a sandbox, too, a killed supervisor leaves nothing behind", async () => {
     const { runtime, port, dir } = await rent({}, { sandboxed: false });
@@ -136,7 +136,7 @@ describe("beginning and end", () => {
     const state = await readState(dir);
     if (state?.phase !== "ready") throw new Error("not ready");
     process.kill(state.supervisor.pid, "SIGKILL");
-    await until(() => runtime.list()[0]?.state === "ended", 10_000);
+    await until(() => runtime.list()[0]?.state === "ended", 30_000);
     expect(processesWith(marker)).toEqual([]);
   });
 });

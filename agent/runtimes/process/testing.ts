@@ -4,11 +4,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import ssh2, { type ParsedKey } from "ssh2";
+import { vi } from "vitest";
 import type { ExecutionSpec } from "../../../domain/execution/spec.ts";
 import { type ExecutionId, formatId, isId } from "../../../domain/ids.ts";
 import { listPids, until } from "../../processes.ts";
 import type { Runtime } from "../runtime.ts";
 import { openProcessRuntime, type ProcessRuntimeOptions } from "./process-runtime.ts";
+
+/** Each supervisor is a process that a busy machine takes seconds to start. */
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 export const base = mkdtempSync(join(tmpdir(), "berth-runtime-"));
 export const supervisor = [process.execPath, "--import", "tsx", resolve("agent/main.ts"), "__supervise"];

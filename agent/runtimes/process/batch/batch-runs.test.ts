@@ -1,6 +1,6 @@
 // Batch executions in a real bubblewrap, from the order to the result.
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { BatchSpec } from "../../../../domain/execution/spec.ts";
@@ -166,7 +166,7 @@ describe("output files", () => {
       expect([file, result.end]).toEqual([file, "missing-file"]);
       expect(result.files).toEqual([]);
     }
-  }, 30_000);
+  });
 
   test("a folder that nobody may read, and one without end, do no harm", async () => {
     expect(
@@ -220,9 +220,9 @@ describe("over restarts of the agent", () => {
   test("it runs once: a new agent adopts it in the middle and has its result", async () => {
     const root = newRoot();
     const first = await openRuntime(root);
-    const spec = batchSpec(sh("echo begun >> log; sleep 1; cat log"));
+    const spec = batchSpec(sh("echo begun >> log; until [ -e go ]; do sleep 0.05; done; cat log"));
     await first.apply(spec, 0);
-    await until(() => existsSync(join(root, spec.id, "home/log")), 5000, 5);
+    expect(await until(() => existsSync(join(root, spec.id, "home/log")), 20_000, 5)).toBe(true);
     first.close();
     open.pop();
     const second = await openRuntime(root);
@@ -230,7 +230,9 @@ describe("over restarts of the agent", () => {
     second.onResult((id) => heard.push(id));
     expect(second.list()).toMatchObject([{ id: spec.id, state: "running" }]);
     await second.apply(spec, 0);
+    writeFileSync(join(root, spec.id, "home/go"), "");
     expect(text((await resultOf(second, spec)).stdout)).toBe("begun\n");
+    expect(await until(() => heard.length > 0, 20_000)).toBe(true); // it is told once it is written down
     expect(heard).toEqual([spec.id]);
   });
 
@@ -241,7 +243,7 @@ describe("over restarts of the agent", () => {
     await first.apply(spec, 60_000);
     first.close();
     open.pop();
-    await until(() => existsSync(join(root, spec.id, "ended")), 5000);
+    await until(() => existsSync(join(root, spec.id, "ended")), 20_000);
     const second = await openRuntime(root);
     const result = await resultOf(second, spec);
     expect(result).toMatchObject({ outcome: "completed" });
@@ -264,7 +266,7 @@ describe("over restarts of the agent", () => {
     open.pop();
     const dir = join(root, spec.id);
     // Its result is there a moment before it is written down.
-    expect(await until(() => existsSync(join(dir, "finish.json")), 5000)).toBe(true);
+    expect(await until(() => existsSync(join(dir, "finish.json")), 20_000)).toBe(true);
     execFileSync("sh", ["-c", "rm -r claim started status code ended stdout stderr finish.json"], { cwd: dir });
     const second = await openRuntime(root);
     expect(text((await resultOf(second, spec)).stdout)).toBe("hello\n");
@@ -277,7 +279,7 @@ describe("over restarts of the agent", () => {
     const spec = batchSpec(sh(`sleep ${marker}`));
     await first.apply(spec, 0);
     const words = async () => readWords(join(root, spec.id));
-    await until(async () => Boolean((await words())?.init), 5000, 5);
+    await until(async () => Boolean((await words())?.init), 20_000, 5);
     first.close();
     open.pop();
     const runner = (await words())?.runner;
