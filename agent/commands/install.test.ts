@@ -249,7 +249,7 @@ test("a config with an unknown setting stops the installation before anything is
   const root = newRoot();
   mkdirSync(join(root, "etc/berth"), { recursive: true });
   writeFileSync(join(root, SYSTEM_CONFIG), "brokr: https://x.example\n");
-  await expect(install(newSystem().system, { root })).rejects.toThrow('"brokr" is no setting');
+  await expect(install(newSystem().system, { root })).rejects.toThrow("brokr: is not known here");
 });
 
 test("uninstall takes away what install brought, keeps the identity, and the next install is as before", async () => {

@@ -42,11 +42,12 @@ describe.skipIf(whyNoEngine)(
     }
 
     test("a program says hello, and its time is the engine's", { timeout: 60_000 }, async () => {
+      const from = performance.now();
       const { outcome, end, exitCode, out, err, runMs, startedAt } = await run(["echo", "hello, world"]);
       expect({ outcome, end, exitCode, out, err }).toEqual({
         ...{ outcome: "completed", end: null, exitCode: 0, out: "hello, world\n", err: "" },
       });
-      expect(runMs).toBeLessThan(2000);
+      expect(runMs).toBeLessThan(performance.now() - from);
       expect(Math.abs((startedAt?.getTime() ?? 0) - Date.now())).toBeLessThan(30_000);
     });
 
@@ -225,10 +226,10 @@ describe.skipIf(whyNoEngine)(
     });
 
     test("two run side by side", { timeout: 60_000 }, async () => {
-      const [one, two] = await Promise.all([run(sh("sleep 2; echo 1")), run(sh("sleep 2; echo 2"))]);
+      const [one, two] = await Promise.all([run(sh("sleep 5; echo 1")), run(sh("sleep 5; echo 2"))]);
       expect([one.out, two.out]).toEqual(["1\n", "2\n"]);
       const apart = Math.abs((one.startedAt?.getTime() ?? 0) - (two.startedAt?.getTime() ?? 0));
-      expect(apart).toBeLessThan(2000);
+      expect(apart).toBeLessThan(5000);
     });
 
     test("a new agent takes over what runs, and nothing runs twice", { timeout: 60_000 }, async () => {
