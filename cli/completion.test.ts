@@ -99,11 +99,12 @@ test("zsh completes from its first tab on, whether the script is sourced or foun
   const sourced = "autoload -U compinit; compinit -u -D; source ./_berth";
   const found = "fpath=($PWD $fpath); autoload -U compinit; compinit -u -D";
   for (const load of [sourced, found]) {
-    expect(zshLines(load, ["berth lim", "berth apply -f job"])).toEqual([
+    expect(zshLines(load, ["berth lim", "berth apply -f job", "berth apply --filename=job"])).toEqual([
       "berth limits ",
       "berth apply -f job\\ file.yaml ",
+      "berth apply --filename=job\\ file.yaml ",
     ]);
-    expect(asked()).toBe("<apply><-f><job>");
+    expect(asked()).toBe("<apply><--filename=job>");
   }
 });
 
@@ -113,6 +114,7 @@ test("fish completes with what berth says and why, and with file names where it 
   expect(asked()).toBe("<li>");
   expect(typed("berth apply -f job")).toContain("job file.yaml");
   expect(asked()).toBe("<apply><-f><job>");
+  expect(typed("berth apply --filename=job")).toContain("--filename=job file.yaml");
 });
 
 test("every command has a sentence, and every one but those of the shell can be asked for JSON", () => {

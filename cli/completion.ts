@@ -73,7 +73,12 @@ _berth() {
     about="\${line#*$'\\t'}"
     found+=("\${\${line%%$'\\t'*}//:/\\\\:}\${about:+:$about}")
   done < <(berth __complete -- "\${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)
-  if (( \${#found} )); then _describe berth found; else _files; fi
+  if (( \${#found} )); then
+    _describe berth found
+  else
+    compset -P 1 '--*='
+    _files
+  fi
 }
 if [ "\${funcstack[1]}" = _berth ]; then _berth "$@"; else compdef _berth berth; fi
 `,
@@ -82,7 +87,9 @@ if [ "\${funcstack[1]}" = _berth ]; then _berth "$@"; else compdef _berth berth;
   if set -q found[1]
     printf '%s\\n' $found
   else
-    __fish_complete_path (commandline -ct)
+    set -l typed (commandline -ct)
+    set -l flag (string match -r -- '^--[^=]+=' $typed)
+    __fish_complete_path (string replace -- "$flag" '' $typed) | string replace -r -- '^' "$flag"
   end
 end
 complete -c berth -f -a '(__berth_complete)'
