@@ -8,35 +8,32 @@ import { jobsAnswer } from "../job-list.ts";
 import { describeJob, isOver, PANEL_COLUMNS } from "../job-words.ts";
 import { type Answer, present } from "../output/present.ts";
 import { renderTable } from "../output/table.ts";
-import { type Cli, wholeNumber } from "../program.ts";
+import { type PageFlags, readPages, tellOfMore, withPageFlags } from "../pages.ts";
+import type { Cli } from "../program.ts";
 import type { CommonFlags, Session } from "../session.ts";
 import { watch } from "../watch.ts";
 
 const STATUSES = [...new Set([...RENTAL_STATUSES, ...BATCH_STATUSES])];
 
-interface ListFlags extends CommonFlags {
+interface ListFlags extends CommonFlags, PageFlags {
   readonly kind?: AnyJobView["kind"];
   readonly status?: (typeof STATUSES)[number];
-  readonly limit: number;
-  readonly all?: boolean;
   readonly watch?: boolean;
 }
 
 export function addLook(cli: Cli): void {
-  const list = cli
+  const all = cli
     .add("list", "your jobs, newest first")
     .alias("ls")
     .addOption(new Option("--kind <kind>", "").choices(["rental", "batch"]))
-    .addOption(new Option("--status <status>", "").choices(STATUSES))
-    .option("--limit <n>", "how many at most", wholeNumber, 50)
-    .option("--all", "every one of them, page by page")
-    .option("-w, --watch", "show it again as it changes, until Ctrl-C");
+    .addOption(new Option("--status <status>", "").choices(STATUSES));
+  const list = withPageFlags(all, 50).option("-w, --watch", "show it again as it changes, until Ctrl-C");
   cli.does<ListFlags>(list, async (flags) => {
     const session = await cli.open(flags);
-    if (flags.watch) return watch(cli.io, flags, async () => ({ answer: await listed(session, flags), over: false }));
-    const answer = await listed(session, flags);
+    if (flags.watch) return watch(cli.io, flags, async () => ({ ...(await listed(session, flags)), over: false }));
+    const { answer, last } = await listed(session, flags);
     present(cli.io, flags, answer);
-    if (answer.more) cli.io.tell("There are more; --all shows them.");
+    tellOfMore(cli.io, last);
     return;
   });
 
@@ -72,22 +69,14 @@ export function addLook(cli: Cli): void {
   );
 }
 
-async function listed({ client, io }: Session, flags: ListFlags): Promise<Answer & { readonly more: boolean }> {
-  const jobs: AnyJobView[] = [];
-  let cursor: string | null | undefined;
-  do {
-    const left = flags.all ? 100 : Math.min(100, flags.limit - jobs.length);
-    const query = {
-      limit: String(Math.max(1, left)),
-      ...(cursor ? { cursor } : {}),
-      ...(flags.kind ? { kind: flags.kind } : {}),
-      ...(flags.status ? { status: flags.status } : {}),
-    };
-    const page = await client.listJobs({ query });
-    jobs.push(...page.jobs);
-    cursor = page.next_cursor;
-  } while (cursor !== null && (flags.all || jobs.length < flags.limit));
-  return { ...jobsAnswer(io, jobs, cursor), more: cursor !== null };
+async function listed({ client, io }: Session, flags: ListFlags) {
+  const { kind, status } = flags;
+  const { rows, last } = await readPages(
+    flags,
+    (page) => client.listJobs({ query: { ...page, ...(kind ? { kind } : {}), ...(status ? { status } : {}) } }),
+    ({ jobs }) => jobs,
+  );
+  return { answer: jobsAnswer(io, rows, last.next_cursor), last };
 }
 
 export async function panelOf({ client }: Session, job: AnyJobView): Promise<readonly BatchExecutionView[]> {

@@ -16,6 +16,7 @@ import { type RentFlags, rentalBody } from "../job-flags.ts";
 import { present } from "../output/present.ts";
 import { type Column, renderTable } from "../output/table.ts";
 import { money, painted } from "../output/words.ts";
+import { type PageFlags, readPages, withPageFlags } from "../pages.ts";
 import { type Cli, collect, price, wholeNumber } from "../program.ts";
 
 interface OfferFlags {
@@ -35,7 +36,6 @@ interface OfferFlags {
   readonly confirmed?: boolean;
   readonly hours?: number;
   readonly sort?: (typeof MARKET_SORTS)[number];
-  readonly limit: number;
 }
 
 const OFFER_COLUMNS: readonly Column<OfferView>[] = [
@@ -69,7 +69,7 @@ const OFFER_COLUMNS: readonly Column<OfferView>[] = [
 
 export function addMarket(cli: Cli): void {
   const offers = cli
-    .add("offers", "what can be rented now, cheapest first")
+    .add("offers", "what machines offer and how much of it is free, cheapest first")
     .option("--gpu <model>", "a GPU model or a part of its name; may be repeated", collect)
     .option("--region <region>", "may be repeated", collect)
     .option("--provider <id>", "may be repeated", collect)
@@ -85,22 +85,25 @@ export function addMarket(cli: Cli): void {
     .option("--sandboxed", "with a sandbox only")
     .option("--confirmed", "only GPUs that a driver confirmed, none that were declared")
     .option("--hours <n>", "no announced maintenance within that time", wholeNumber)
-    .addOption(new Option("--sort <by>", "").choices([...MARKET_SORTS]))
-    .option("--limit <n>", "how many at most", wholeNumber, 50);
-  cli.does<OfferFlags>(offers, async (flags) => {
+    .addOption(new Option("--sort <by>", "").choices([...MARKET_SORTS]));
+  cli.does<OfferFlags & PageFlags>(withPageFlags(offers, 50), async (flags) => {
     const { client } = await cli.open(flags);
     const models = await Promise.all((flags.gpu ?? []).map((text) => modelNamed(client, text)));
-    const found = await client.searchProviders({ query: offersQuery(flags, models) });
-    const { facets } = found;
+    const asked = offersQuery(flags, models);
+    const { rows, last } = await readPages(
+      flags,
+      (page) => client.searchProviders({ query: { ...asked, ...page } }),
+      (page) => page.offers,
+    );
     present(cli.io, flags, {
-      data: found,
-      names: found.offers.map(({ provider_id }) => provider_id),
+      data: { ...last, offers: rows, count: rows.length },
+      names: rows.map(({ provider_id }) => provider_id),
       text: (wide) =>
-        found.offers.length === 0
-          ? nothingFound(facets.total, facets.removed)
-          : renderTable(OFFER_COLUMNS, found.offers, { ...cli.io, wide }),
+        rows.length === 0
+          ? nothingFound(last.facets.total, last.facets.removed)
+          : renderTable(OFFER_COLUMNS, rows, { ...cli.io, wide }),
     });
-    if (found.next_cursor !== null) cli.io.tell(`${found.count} of ${facets.found} offers; --limit shows more.`);
+    if (last.next_cursor !== null) cli.io.tell(`${rows.length} of ${last.facets.found} offers; --all shows them.`);
   });
 
   const rent = withCreateFlags(
@@ -157,7 +160,6 @@ export function offersQuery(flags: OfferFlags, models: readonly string[]): Query
     declared: flags.confirmed ? "false" : undefined,
     hours: text(flags.hours),
     sort: flags.sort,
-    limit: text(Math.min(100, Math.max(1, flags.limit))),
   };
   const said: Query = {};
   return Object.assign(said, Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)));

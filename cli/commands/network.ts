@@ -19,7 +19,8 @@ import { quoted } from "../job-words.ts";
 import { present } from "../output/present.ts";
 import { type Column, renderFacts, renderTable } from "../output/table.ts";
 import { age, clean, counted, moment, money, painted } from "../output/words.ts";
-import { type Cli, wholeNumber } from "../program.ts";
+import { type PageFlags, readPages, tellOfMore, withPageFlags } from "../pages.ts";
+import type { Cli } from "../program.ts";
 import type { CommonFlags } from "../session.ts";
 
 const NODE_COLUMNS: readonly Column<NetworkNodeView>[] = [
@@ -62,12 +63,10 @@ interface NodeFlags {
   readonly region?: string;
   readonly search?: string;
   readonly sort?: NodeSort;
-  readonly all?: boolean;
-  readonly limit: number;
 }
 
 export function addNetwork(cli: Cli): void {
-  const nodes = cli
+  const machines = cli
     .add("nodes [id]", "the machines that run batch jobs, or one of them")
     .addOption(new Option("--status <status>", "").choices([...NODE_STATUSES]))
     .addOption(new Option("--standing <standing>", "what is known of its results").choices([...STANDINGS]))
@@ -75,10 +74,8 @@ export function addNetwork(cli: Cli): void {
     .option("--gpu", "with a GPU only")
     .option("--region <region>", "")
     .option("--search <text>", "part of a name, an id, an owner, a region or a GPU model")
-    .addOption(new Option("--sort <by>", "(default: newest)").choices([...NODE_SORTS]))
-    .option("--all", "every one of them, page by page")
-    .option("--limit <n>", "how many at most", wholeNumber, 100);
-  cli.does<CommonFlags & NodeFlags>(nodes, async (flags, [id]) => {
+    .addOption(new Option("--sort <by>", "(default: newest)").choices([...NODE_SORTS]));
+  cli.does<CommonFlags & NodeFlags & PageFlags>(withPageFlags(machines, 100), async (flags, [id]) => {
     const { client, io } = await cli.open(flags);
     if (id !== undefined) {
       const node = await client.getNode({ params: { id } }).catch((error: unknown) => {
@@ -93,25 +90,22 @@ export function addNetwork(cli: Cli): void {
     const { status, standing, runtime, region, search, sort } = flags;
     const given = { status, standing, runtime, region, search, sort, gpu: flags.gpu ? "true" : undefined };
     const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-    const found: NetworkNodeView[] = [];
-    let cursor: string | null | undefined;
-    do {
-      const left = flags.all ? 100 : Math.max(1, Math.min(100, flags.limit - found.length));
-      const page = await client.listNodes({ query: { ...asked, limit: String(left), ...(cursor ? { cursor } : {}) } });
-      found.push(...page.nodes);
-      cursor = page.next_cursor;
-    } while (cursor !== null && (flags.all || found.length < flags.limit));
+    const { rows, last } = await readPages(
+      flags,
+      (page) => client.listNodes({ query: { ...asked, ...page } }),
+      (page) => page.nodes,
+    );
     present(io, flags, {
-      data: { nodes: found, count: found.length, next_cursor: cursor },
-      names: found.map((node) => node.id),
+      data: { nodes: rows, count: rows.length, next_cursor: last.next_cursor },
+      names: rows.map((node) => node.id),
       text: (wide) =>
-        found.length === 0
+        rows.length === 0
           ? Object.keys(asked).length > 0
             ? "No machine fits.\n"
             : "No machine is here yet.\n"
-          : renderTable(NODE_COLUMNS, found, { ...io, wide }),
+          : renderTable(NODE_COLUMNS, rows, { ...io, wide }),
     });
-    if (cursor !== null) io.tell("There are more; --all shows them.");
+    tellOfMore(io, last);
   });
 
   cli.does(cli.add("stats", "totals of machines and jobs"), async (flags) => {
@@ -146,18 +140,18 @@ export function addNetwork(cli: Cli): void {
 
   const billing = cli
     .add("billing", "your balance, and what was booked last")
-    .option("--job <id>", "only what was booked for this job")
-    .option("--limit <n>", "how many entries at most, up to 100", wholeNumber, 20);
-  cli.does<CommonFlags & { readonly job?: string; readonly limit: number }>(billing, async (flags) => {
+    .option("--job <id>", "only what was booked for this job");
+  cli.does<CommonFlags & PageFlags & { readonly job?: string }>(withPageFlags(billing, 20), async (flags) => {
     const { client, io } = await cli.open(flags);
-    const limit = String(Math.max(1, Math.min(100, flags.limit)));
-    const balance = await client.getBilling({ query: { limit } });
-    const { entries, next_cursor } = flags.job
-      ? await client.listEntries({ query: { limit, job_id: flags.job } })
-      : balance;
+    const balance = await client.getBilling({ query: { limit: "1" } });
+    const { rows, last } = await readPages(
+      flags,
+      (page) => client.listEntries({ query: { ...page, ...(flags.job ? { job_id: flags.job } : {}) } }),
+      ({ entries }) => entries,
+    );
     present(io, flags, {
-      data: { ...balance, entries, count: entries.length, next_cursor },
-      names: entries.map((entry) => entry.id),
+      data: { ...balance, entries: rows, count: rows.length, next_cursor: last.next_cursor },
+      names: rows.map((entry) => entry.id),
       text: (wide) =>
         renderFacts(
           [
@@ -168,8 +162,9 @@ export function addNetwork(cli: Cli): void {
             ["Earned", money(balance.earned)],
           ],
           io.colours,
-        ) + (entries.length === 0 ? "" : `\n${renderTable(ENTRY_COLUMNS, entries, { ...io, wide })}`),
+        ) + (rows.length === 0 ? "" : `\n${renderTable(ENTRY_COLUMNS, rows, { ...io, wide })}`),
     });
+    tellOfMore(io, last);
   });
 }
 

@@ -39,7 +39,7 @@ export function addOutput(cli: Cli): void {
 
   const result = cli
     .add("result <id>", "the accepted result of a batch job: its standard output, as it is")
-    .option("--output-dir <folder>", "write stdout and job.json into a folder instead");
+    .option("--output-dir <folder>", "write stdout, job.json and its output files into a folder instead");
   cli.does<CommonFlags & { readonly outputDir?: string }>(result, async (flags, [id = ""]) => {
     const session = await cli.open(flags);
     const job = await session.client.getJob({ params: { id } });

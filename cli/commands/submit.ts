@@ -29,7 +29,11 @@ export function addSubmit(cli: Cli): void {
         .option("--gpus <n>", "how many", wholeNumber)
         .option("--input <file>", "what it reads on its standard input; - is ours")
         .option("--file <path>", "an output file or folder of it, compared as well; may be repeated", collect)
-        .option("--redundancy <n>", "how many owners' machines at once", wholeNumber)
+        .option(
+          "--redundancy <n>",
+          "for how many owners' machines money is set aside; --dispatch eager asks all at once",
+          wholeNumber,
+        )
         .option("--consensus <n>", "how many owners have to agree", wholeNumber)
         .addOption(new Option("--assurance <level>", "").choices([...ASSURANCES]))
         .addOption(new Option("--dispatch <how>", "").choices([...DISPATCHES]))
