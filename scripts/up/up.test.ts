@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { privateKeyToAddress } from "viem/accounts";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { DEMO_WALLET_KEY } from "../../domain/demo.ts";
+import { DEMO_ANONYMOUS_ACCOUNT, DEMO_WALLET_KEY } from "../../domain/demo.ts";
 import { freePort } from "../embedded-postgres.ts";
 import { isAlive } from "../processes.ts";
 import type { UpOptions } from "./options.ts";
@@ -178,12 +178,13 @@ test("an agent sees nothing of the control plane's environment", async () => {
 
 const webEnvironment = () => JSON.parse(noted("web {").at(-1)?.slice(4) ?? "{}");
 
-test("in a demo the wallet that everybody has operates it, unless somebody else was named", async () => {
+test("in a demo the wallet that everybody has operates it, unless somebody else was named; an empty line names nobody", async () => {
   const demoWallet = privateKeyToAddress(DEMO_WALLET_KEY);
   await (await start({ demo: true })).stop();
   expect(webEnvironment().OPERATOR_ADDRESSES).toBe(demoWallet);
-  await (await start({ demo: true }, undefined, { OPERATOR_ADDRESSES: "" })).stop();
-  expect(webEnvironment().OPERATOR_ADDRESSES).toBe(demoWallet);
+  const emptied = { OPERATOR_ADDRESSES: "", ANONYMOUS_ACCOUNT: "", HOST: "" };
+  await (await start({ demo: true }, undefined, emptied)).stop();
+  expect(webEnvironment()).toMatchObject({ OPERATOR_ADDRESSES: demoWallet, ANONYMOUS_ACCOUNT: DEMO_ANONYMOUS_ACCOUNT });
   const mine = "0x00000000000000000000000000000000000000ff";
   await (await start({ demo: true }, undefined, { OPERATOR_ADDRESSES: mine })).stop();
   expect(webEnvironment().OPERATOR_ADDRESSES).toBe(mine);

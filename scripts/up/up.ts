@@ -153,29 +153,32 @@ async function prepareDatabase(
   return { ...command, beforeStart: () => recoverPostgres(home) };
 }
 
-/** What web and worker read; the parent's own settings (fees, operators, proxies, Redis, Kubernetes) pass through. */
+/**
+ * What web and worker read; the parent's own settings (fees, operators, proxies, Redis, Kubernetes) pass through. A line
+ * left empty in .env names nothing; of METRICS_PORT it says that there are none.
+ */
 async function controlPlaneEnv(
   options: UpOptions,
   env: NodeJS.ProcessEnv,
   secrets: Secrets,
   { databaseUrl, port, url }: { databaseUrl: string; port: number; url: string },
 ): Promise<NodeJS.ProcessEnv> {
-  const publicUrl = options.demo ? url : (env.PUBLIC_URL ?? url);
+  const publicUrl = options.demo ? url : env.PUBLIC_URL || url;
   return {
     ...env,
     NODE_ENV: "production",
     DATABASE_URL: databaseUrl,
     PORT: String(port),
-    HOST: options.demo ? "127.0.0.1" : (env.HOST ?? "127.0.0.1"),
+    HOST: options.demo ? "127.0.0.1" : env.HOST || "127.0.0.1",
     METRICS_PORT: env.METRICS_PORT ?? String(await freePort()),
     PUBLIC_URL: publicUrl,
     NEXTAUTH_URL: publicUrl,
     NEXTAUTH_SECRET: secrets.nextAuthSecret,
     BERTH_SECRET_KEY: secrets.berthSecretKey,
     BERTH_DEMO: options.demo ? "1" : "0",
-    // `||`: a line left empty in .env names nobody. The wallet that everybody has may operate a demo, and nothing else.
+    // The wallet that everybody has may operate a demo, and nothing else.
     OPERATOR_ADDRESSES: env.OPERATOR_ADDRESSES || (options.demo ? privateKeyToAddress(DEMO_WALLET_KEY) : undefined),
-    ANONYMOUS_ACCOUNT: options.demo ? (env.ANONYMOUS_ACCOUNT ?? DEMO_ANONYMOUS_ACCOUNT) : env.ANONYMOUS_ACCOUNT,
+    ANONYMOUS_ACCOUNT: options.demo ? env.ANONYMOUS_ACCOUNT || DEMO_ANONYMOUS_ACCOUNT : env.ANONYMOUS_ACCOUNT,
   };
 }
 
