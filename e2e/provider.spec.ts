@@ -102,6 +102,12 @@ test("an owner enrols a machine, earns with it, changes its price, drains, annou
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Make the commands" }).click();
   await expect(page.getByText("Copy them now")).toBeVisible();
+  const runtime = page.getByLabel("What runs jobs there");
+  await runtime.selectOption("docker");
+  await expect(page.locator("code", { hasText: /node berth-agent\.mjs enrol .* --runtime docker/ })).toBeVisible();
+  await expect(page.locator("code", { hasText: /curl .*\/berth-agent\.mjs/ })).toBeVisible();
+  await expectFit(page);
+  await runtime.selectOption("process");
   await expect(page.getByText("Waiting for a machine")).toBeVisible();
   await expectFit(page);
   const token = await tokenOn(page);

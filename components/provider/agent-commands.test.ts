@@ -25,10 +25,11 @@ test("what was left empty is left to the agent, and a price has its six places",
   expect(install).toBe("sudo node dist/agent.mjs install");
 });
 
-test("a machine that joins a cluster needs one file, fetched from the broker", () => {
-  const { get, enrol } = agentCommands({ ...wish, runtime: "kubernetes" }, broker, "tok_1");
+test.each(["docker", "kubernetes"] as const)("a machine with %s needs one file, fetched from the broker", (runtime) => {
+  const { get, enrol, install } = agentCommands({ ...wish, runtime }, broker, "tok_1");
   expect(get).toEqual(["curl -fsSLo berth-agent.mjs https://berth.example/berth-agent.mjs"]);
-  expect(enrol).toMatch(/^sudo node berth-agent\.mjs enrol .* --runtime kubernetes$/);
+  expect(enrol).toMatch(new RegExp(`^sudo node berth-agent\\.mjs enrol .* --runtime ${runtime}$`));
+  expect(install).toBe("sudo node berth-agent.mjs install");
 });
 
 test("where the broker serves no agent, the checkout's is used", () => {

@@ -1,8 +1,12 @@
 // The commands that make a machine a provider, word for word as they are pasted into its shell.
+import type { Runtime } from "../../domain/provider/state.ts";
 import { toMoney } from "../market/query.ts";
 
+/** What an agent runs jobs with; third-party workers have no agent of ours. */
+export type MachineRuntime = Exclude<Runtime, "external">;
+
 export interface MachineWish {
-  readonly runtime: "process" | "kubernetes";
+  readonly runtime: MachineRuntime;
   readonly name: string;
   readonly region: string;
   readonly host: string;
@@ -33,9 +37,9 @@ export function shellWord(text: string): string {
   return /^[A-Za-z0-9_.:/@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The `process` runtime lives in a checkout of Berth; what joins a cluster needs one file. */
+/** The `process` runtime lives in a checkout of Berth; the others need one file. */
 export function agentCommands(wish: MachineWish, broker: BrokerFacts, token: string): AgentCommands {
-  const alone = wish.runtime === "kubernetes" && broker.servesAgent;
+  const alone = wish.runtime !== "process" && broker.servesAgent;
   const program = alone ? "node berth-agent.mjs" : "node dist/agent.mjs";
   const given: readonly (readonly [string, string])[] = [
     ["--broker", broker.url],

@@ -10,7 +10,7 @@ import { Refused } from "../ui/refused.tsx";
 import { Submit } from "../ui/submit.tsx";
 import { Moment } from "../ui/time.tsx";
 import { useForm } from "../ui/use-form.ts";
-import { agentCommands, type BrokerFacts, type MachineWish } from "./agent-commands.ts";
+import { agentCommands, type BrokerFacts, type MachineRuntime, type MachineWish } from "./agent-commands.ts";
 
 export interface TokenState extends FormState {
   /** shown this once */
@@ -26,39 +26,58 @@ interface EnrolFormProps {
   readonly openTokens: number;
 }
 
-const EMPTY: MachineWish = { runtime: "process", name: "", region: "", host: "", pricePerGpuHour: "0.40" };
+const EMPTY: Omit<MachineWish, "runtime"> = { name: "", region: "", host: "", pricePerGpuHour: "0.40" };
+
+const RUNTIMES: Readonly<Record<MachineRuntime, { readonly name: string; readonly hint: string }>> = {
+  docker: {
+    name: "Containers: its own Docker or Podman",
+    hint: "Rentals and batch jobs in containers of the images that customers name. GPUs need NVIDIA's container toolkit.",
+  },
+  kubernetes: {
+    name: "Kubernetes: it joins the broker's cluster as a node",
+    hint: "Rentals and batch jobs in pods. The machine needs containerd, kubelet and kubeadm.",
+  },
+  process: {
+    name: "Processes: for demos and development",
+    hint: "Sandboxed processes of a checkout of Berth, without images. Outside of a demo they get no batch jobs.",
+  },
+};
 
 export function EnrolForm({ broker, create, openTokens }: EnrolFormProps) {
   const { state, pending, form } = useForm<TokenState>(create, { ...UNTOUCHED, token: null, expiresAt: null });
-  const [wish, setWish] = useState(EMPTY);
+  const [wish, setWish] = useState<MachineWish>({ ...EMPTY, runtime: broker.demo ? "process" : "docker" });
   const field = (name: Exclude<keyof MachineWish, "runtime">) => ({
     ...tied(`enrol-${name}`, undefined, true),
     value: wish[name],
     autoComplete: "off",
     onChange: ({ target }: { readonly target: HTMLInputElement }) => setWish({ ...wish, [name]: target.value }),
   });
+  const runtimes = (["docker", "kubernetes", "process"] as const).filter(
+    (runtime) => runtime !== "kubernetes" || broker.hasCluster,
+  );
   return (
     <div className="grid gap-5">
       <div className="grid gap-4 sm:grid-cols-2">
-        {broker.hasCluster && (
-          <Field
-            id="enrol-runtime"
-            label="What runs rentals there"
-            hint="A node of the cluster runs them in pods; any other machine in sandboxed processes."
-            className="sm:col-span-2"
+        <Field
+          id="enrol-runtime"
+          label="What runs jobs there"
+          hint={RUNTIMES[wish.runtime].hint}
+          className="sm:col-span-2"
+        >
+          <Select
+            {...tied("enrol-runtime", undefined, true)}
+            value={wish.runtime}
+            onChange={({ target }) =>
+              setWish({ ...wish, runtime: runtimes.find((one) => one === target.value) ?? "docker" })
+            }
           >
-            <Select
-              {...tied("enrol-runtime", undefined, true)}
-              value={wish.runtime}
-              onChange={({ target }) =>
-                setWish({ ...wish, runtime: target.value === "kubernetes" ? "kubernetes" : "process" })
-              }
-            >
-              <option value="process">Processes: the machine as it is today</option>
-              <option value="kubernetes">Kubernetes: it joins the broker's cluster as a node</option>
-            </Select>
-          </Field>
-        )}
+            {runtimes.map((runtime) => (
+              <option key={runtime} value={runtime}>
+                {RUNTIMES[runtime].name}
+              </option>
+            ))}
+          </Select>
+        </Field>
         <Field id="enrol-pricePerGpuHour" label="Price of a GPU and hour" hint="USD. You can change it at any time.">
           <Input {...field("pricePerGpuHour")} inputMode="decimal" />
         </Field>
