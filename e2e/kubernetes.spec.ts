@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
+import { CORDONED, HEARTBEAT, LABEL_KEYS, TAINT } from "../domain/node/marks.ts";
 import { type OwnStack, startOwnStack } from "./own-stack.ts";
 
 const run = promisify(execFile);
@@ -37,8 +38,8 @@ test.beforeAll(async () => {
   stack = await startOwnStack({ KUBECONFIG, LABEL_PREFIX, TENANT_MAX_GPUS: "2", WORKSPACE_REGISTRY: "localhost" });
 });
 test.afterAll(async () => {
-  test.setTimeout(120_000);
-  if (agent && agent.exitCode === null) {
+  test.setTimeout(240_000);
+  if (agent && agent.exitCode === null && agent.signalCode === null) {
     const ended = once(agent, "exit");
     agent.kill("SIGTERM");
     await ended;
@@ -47,9 +48,19 @@ test.afterAll(async () => {
   // The one node of the tests is everybody's: nothing of this broker stays on it.
   const node = await realNode();
   await kubectl("uncordon", node);
-  await kubectl("taint", "nodes", node, `${LABEL_PREFIX}/rental-`).catch(() => {}); // not there is as good
+  const marks: Readonly<Record<string, readonly string[]>> = {
+    taint: [TAINT],
+    label: LABEL_KEYS,
+    annotate: [HEARTBEAT, CORDONED],
+  };
+  for (const [verb, keys] of Object.entries(marks)) {
+    const gone = keys.map((key) => `${LABEL_PREFIX}/${key}-`);
+    await kubectl(verb, "nodes", node, ...gone).catch(() => {}); // not there is as good
+  }
+  // Waited for: a second try has the same tenant, and nothing is made in a namespace that is on its way out.
   const namespaces = await kubectl("get", "namespaces", "-o", "name", "-l", `${LABEL_PREFIX}/tenant`);
-  for (const namespace of namespaces.split("\n").filter(Boolean)) await kubectl("delete", "--wait=false", namespace);
+  for (const namespace of namespaces.split("\n").filter(Boolean))
+    await kubectl("delete", "--timeout=120s", namespace).catch(() => {}); // late is the second try's to wait for
   await rm(dir, { recursive: true, force: true });
 });
 

@@ -40,11 +40,13 @@ export function clusterContract(name: string, open: () => Promise<Contracted>): 
     };
     const sees = async (id: ExecutionId, state: Observed["state"]): Promise<Observed> => {
       let seen: Observed = { state: "absent" };
-      await until(`${id} is ${state}`, async () => {
+      const isSo = async () => {
         seen = await its.cluster.observe(id);
         if (seen.state === "ended" && state === "ready") throw new Error(`ended: ${seen.cause} ${seen.detail}`);
         return seen.state === state;
-      });
+      };
+      // With twice the patience: the hooks wait here too, and they have no second try.
+      await until(`${id} is ${state}`, isSo, 2 * PATIENCE_MS);
       return seen;
     };
     const ready = async ({ spec, where }: Applied) => {

@@ -1,7 +1,7 @@
 // Batch jobs on a node of a real Kubernetes, by the very use cases that every batch job takes.
 import { randomBytes } from "node:crypto";
 import { eq } from "drizzle-orm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ExecutionId, JobId } from "../../../domain/ids.ts";
 import { batchExecutions, batchJobs, batchResults } from "../../../drizzle/schema/batch.ts";
@@ -28,6 +28,7 @@ let realNode: string;
 let deps: Deps;
 const tenants: string[] = [];
 const applied: ExecutionId[] = [];
+const submitted: { readonly owner: Principal; readonly jobId: JobId }[] = [];
 let skippedMs = 0;
 
 /**
@@ -53,8 +54,12 @@ async function customer(): Promise<Principal> {
   return one;
 }
 
-const submit = async (over: Parameters<Fleet["submit"]>[1] = {}, who?: Principal) =>
-  fleet.submit(who ?? (await customer()), { docker_image: "localhost/debian:12", ...over });
+async function submit(over: Parameters<Fleet["submit"]>[1] = {}, who?: Principal): Promise<JobId> {
+  const owner = who ?? (await customer());
+  const jobId = await fleet.submit(owner, { docker_image: "localhost/debian:12", ...over });
+  submitted.push({ owner, jobId });
+  return jobId;
+}
 const rows = (jobId: JobId) => world.db.select().from(batchExecutions).where(eq(batchExecutions.jobId, jobId));
 const jobOf = async (jobId: JobId) => {
   const [job] = await world.db.select().from(batchJobs).where(eq(batchJobs.id, jobId));
@@ -94,6 +99,11 @@ describe.skipIf(TEST_KUBECONFIG === "")("a batch job on nodes of a real cluster"
         await recomputeOffers(tx, id);
       });
   }, 120_000);
+  // The job of a test that failed would run on beside its second try, and no look would find the cluster empty.
+  afterEach(async () => {
+    for (const { owner, jobId } of submitted.splice(0)) await cancelBatch(deps, owner, jobId);
+    await untilEmpty();
+  }, 130_000);
   afterAll(async () => {
     for (const held of (await deps.batchPods?.list()) ?? []) await deps.batchPods?.remove(held);
     for (const account of tenants) await kube.core.deleteNamespace({ name: namespaceOf(account) }).catch(() => {});

@@ -1,6 +1,6 @@
 // Ends of rentals on a node of a real Kubernetes, as its kubelet tells them: why, whose fault, and what they cost.
 import { eq } from "drizzle-orm";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { ProviderId } from "../../../domain/ids.ts";
 import { events } from "../../../drizzle/schema/event.ts";
 import { executions } from "../../../drizzle/schema/job.ts";
@@ -75,12 +75,16 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
   });
 
   test("whose SSH does not answer where customers dial ends after a minute and a half, and costs nothing", async () => {
-    await its.db.update(providers).set({ host: "host.invalid" }).where(eq(providers.id, provider));
+    const movesTo = async (host: string) => {
+      await its.db.update(providers).set({ host }).where(eq(providers.id, provider));
+    };
+    onTestFinished(() => movesTo("127.0.0.1"));
+    await movesTo("host.invalid");
     const rental = await its.rent(provider);
     const end = await endAfter(rental, 90_000, async () => {
       const { status } = await its.kube.core.readNamespacedPod(rental.at);
       return status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
-    }).finally(() => its.db.update(providers).set({ host: "127.0.0.1" }).where(eq(providers.id, provider)));
+    });
     expect(end).toMatchObject({ reason: "ssh-silent", fault: "provider", ran: false });
     expect(await told(rental)).toMatch(/host\.invalid:\d+ does not answer the broker with SSH/);
   });
@@ -171,18 +175,18 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
 
   test("goes on while its node is cordoned, and nothing new is placed there", async () => {
     const old = await running();
-    await its.kube.patchNode(node, { spec: { unschedulable: true } });
-    try {
-      const late = await its.rent(provider);
-      const end = await endAfter(late, 30_000, async () => {
-        const { status } = await its.kube.core.readNamespacedPod(late.at);
-        return status?.conditions?.some(({ reason }) => reason === "Unschedulable") ?? false;
-      });
-      expect(end).toMatchObject({ reason: "unschedulable", fault: "provider", ran: false });
-      expect(await its.shell(old, "echo here")).toBe("here\n");
-    } finally {
+    // Also where it takes too long: a `finally` of a test that timed out would come in the middle of the next one.
+    onTestFinished(async () => {
       await its.kube.patchNode(node, { spec: { unschedulable: null } });
-    }
+    });
+    await its.kube.patchNode(node, { spec: { unschedulable: true } });
+    const late = await its.rent(provider);
+    const end = await endAfter(late, 30_000, async () => {
+      const { status } = await its.kube.core.readNamespacedPod(late.at);
+      return status?.conditions?.some(({ reason }) => reason === "Unschedulable") ?? false;
+    });
+    expect(end).toMatchObject({ reason: "unschedulable", fault: "provider", ran: false });
+    expect(await its.shell(old, "echo here")).toBe("here\n");
     expect((await its.rowOf(old.jobId)).execution.status).toBe("running");
   });
 });

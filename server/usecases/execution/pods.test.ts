@@ -1,7 +1,7 @@
 // A rental on a node of a real Kubernetes, by the very use cases that every rental takes.
 import { randomBytes } from "node:crypto";
 import { eq } from "drizzle-orm";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Principal } from "../../../domain/account/principal.ts";
 import type { ExecutionId, JobId, ProviderId } from "../../../domain/ids.ts";
 import type { RentWish } from "../../../domain/job/wish.ts";
@@ -105,6 +105,10 @@ describe.skipIf(TEST_KUBECONFIG === "")("a rental on a node of a real cluster", 
       await recomputeOffers(tx, provider);
     });
   }, 120_000);
+  // The node has two cores: what a test that failed leaves would take the room of its second try, and of others.
+  afterEach(async () => {
+    for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
+  });
   afterAll(async () => {
     for (const { id } of (await deps.pods?.list()) ?? []) await deps.pods?.remove(id);
     for (const account of tenants) await kube.core.deleteNamespace({ name: namespaceOf(account) }).catch(() => {});

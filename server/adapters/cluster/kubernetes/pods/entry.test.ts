@@ -96,7 +96,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("the entry script in images of a real cl
     const { items } = await kube.core.listNode();
     node = items.find(({ spec }) => !spec?.unschedulable)?.metadata?.name ?? "";
     await kube.core.createNamespace({ body: namespace(TENANT, RULES) });
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 400; tries++) {
       const at = { name: "default", namespace: namespaceOf(TENANT) };
       if (await kube.core.readNamespacedServiceAccount(at).catch(() => null)) break;
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -149,10 +149,11 @@ describe.skipIf(TEST_KUBECONFIG === "")("an API server that fails", { timeout: 2
   });
 
   test("a namespace that was taken away is made again with all that belongs in it", async () => {
-    await cluster.apply(spec(), where);
+    const before = spec();
+    await again(() => cluster.apply(before, where)); // a try before this one may have left it on its way out
     await kube.core.deleteNamespace({ name: namespace });
     const wanted = spec();
-    for (const end = Date.now() + 60_000; Date.now() < end; ) {
+    for (const end = Date.now() + 180_000; Date.now() < end; ) {
       const there = await cluster.apply(wanted, where).then(
         () => true,
         () => false,

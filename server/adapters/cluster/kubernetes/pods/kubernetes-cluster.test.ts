@@ -159,7 +159,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("executions as pods of a real cluster", 
     const wanted = spec({ gpuUuids: [] });
     await cluster.apply(wanted, where());
     await until(wanted.id, "ready");
-    expect(rung).toContain(wanted.id);
+    await expect.poll(() => rung, { timeout: 30_000 }).toContain(wanted.id);
     await kube.core.deleteNamespacedPod({ name: podName(wanted.id), namespace: namespaceOf(TENANT) });
     await until(wanted.id, "absent");
   }, 180_000);

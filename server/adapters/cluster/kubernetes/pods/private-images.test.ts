@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { TEST_KUBECONFIG } from "../../../../testing/kubernetes.ts";
 import { type PrivateRegistry, privateRegistry } from "../../../../testing/registry.ts";
 import { openApi, openConfig } from "../api.ts";
@@ -14,6 +14,7 @@ describe.skipIf(TEST_KUBECONFIG === "")("private images on a real cluster", () =
     quay = await openQuay();
     registry = await privateRegistry("me", "right");
   }, 60_000);
+  afterEach(() => quay.clear(), 120_000); // what a test that failed leaves would take the room of its second try
   afterAll(async () => {
     await quay.close();
     await registry[Symbol.asyncDispose]();
